@@ -1,0 +1,41 @@
+# Two commands are enough to see everything: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(PYTHON) scripts/install.py $(VENV)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## everything on this machine, from nothing to a ringing call; Ctrl-C stops all of it
+	@$(INSTALL)
+	@CTC_DEMO_LEASH=1 exec $(BIN)/ctc-ari demo $(if $(PORT),--port $(PORT))
+
+test: ## install what the tests need, then run all of them on real parts
+	@$(INSTALL) --extra test
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: ## format, lint, types and architecture
+	@$(INSTALL) --extra test
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: ## write the format that `make check` wants
+	@$(INSTALL) --extra test
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: ## measure against bare ARI and plain dialplan; writes bench/results/
+	@$(INSTALL) --extra test
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: ## write requirements.lock from what pyproject.toml allows
+	@$(PYTHON) scripts/install.py $(VENV) --extra test --relock
+
+clean: ## remove what was built here; the downloaded Asterisk stays in the user's cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,117 @@
+"""Makes the virtual environment: `install.py DIR [--extra NAME] [--relock]`. Standard library only; quick when done.
+
+Debian ships Python without `ensurepip`; then pip comes as the wheel that Debian itself packages, and still nobody
+needs to be root.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "requirements.lock"
+SOURCES = (ROOT / "pyproject.toml", ROOT / "setup.py", LOCK, Path(__file__))
+
+
+def main() -> int:
+    """0 when the environment is ready."""
+    parser = argparse.ArgumentParser(description="Make the virtual environment of this checkout.")
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--extra", default="")
+    parser.add_argument("--relock", action="store_true", help="choose the newest allowed versions and write them down")
+    wanted = parser.parse_args()
+    if sys.version_info < (3, 11):  # noqa: UP036 -- this is where an older one is told so
+        print(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: run make PYTHON=python3.11")
+        return 1
+    stamp = wanted.directory / f".installed-{wanted.extra or 'base'}"
+    state = _state()
+    if not wanted.relock and stamp.exists() and stamp.read_text() == state:
+        return 0
+    python = wanted.directory / "bin" / "python"
+    if not _has_pip(python):
+        print("Making a virtual environment …", flush=True)
+        if not _create(wanted.directory, python):
+            return 1
+    extra = f"[{wanted.extra}]" if wanted.extra else ""
+    print("Installing Python packages …", flush=True)
+    constraints = [] if wanted.relock or not LOCK.exists() else ["-c", str(LOCK)]
+    command = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "-q", *constraints]
+    if wanted.relock:
+        command += ["--upgrade", "--upgrade-strategy", "eager"]
+    installed = subprocess.run([*command, "-e", f"{ROOT}{extra}"], capture_output=True, text=True, check=False)
+    if installed.returncode:
+        _explain(installed.stderr)
+        return 1
+    if wanted.relock:
+        _write_lock(python)
+        state = _state()
+    stamp.write_text(state)
+    return 0
+
+
+def _state() -> str:
+    """What the installation depends on; the checkout itself is installed in place."""
+    content = b"".join(path.read_bytes() for path in SOURCES if path.exists())
+    return hashlib.sha256(content + sys.version.encode()).hexdigest()
+
+
+def _has_pip(python: Path) -> bool:
+    if not python.exists():
+        return False
+    return subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0
+
+
+def _create(directory: Path, python: Path) -> bool:
+    try:
+        import ensurepip  # noqa: F401 -- its absence is what this asks about
+    except ImportError:
+        venv.create(directory, with_pip=False, clear=True)
+        return _pip_from_debian(python)
+    venv.create(directory, with_pip=True, clear=True)
+    return True
+
+
+def _pip_from_debian(python: Path) -> bool:
+    sys.path.insert(0, str(ROOT / "ctc_ari" / "runtime"))
+    import packages  # type: ignore[import-not-found]
+
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            root = packages.fetch(["python3-pip-whl"], Path(scratch) / "pip", suite=None)
+        except packages.PackageError as error:
+            print(f"{error}\nOr, as root: apt-get install python3-venv")
+            return False
+        wheel = next(Path(root).glob("usr/share/python-wheels/pip-*.whl"))
+        command = [str(python), f"{wheel}/pip", "install", "-q", "--no-index", "--no-warn-script-location", str(wheel)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        _explain(done.stderr)
+    return done.returncode == 0
+
+
+def _explain(stderr: str) -> None:
+    """One line that says what to do; pip's own words follow for those who need them."""
+    if re.search(r"connection|resolve|network|timed out|retry|No matching distribution", stderr, re.IGNORECASE):
+        print("Python packages could not be fetched: check this machine's network, then run the same command again.")
+    else:
+        print("Python packages could not be installed; pip says:")
+    print(stderr.strip()[-2000:])
+
+
+def _write_lock(python: Path) -> None:
+    frozen = subprocess.run(
+        [str(python), "-m", "pip", "freeze", "--exclude-editable"], capture_output=True, text=True, check=True
+    ).stdout
+    head = "# Written by `make lock`: the versions CI and `make demo` use.\n"
+    LOCK.write_text(head + frozen)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
