@@ -1,0 +1,357 @@
+"""The one I/O shell around the engine: takes inputs one at a time per call, stores, performs, keeps the timers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from ctc_ari.calls.commands import PlaceCall, Placed
+from ctc_ari.calls.effects import Announce, CreateLeg, DialLeg, Request
+from ctc_ari.calls.engine import TABLE, begin, ignore, step
+from ctc_ari.calls.ids import new_call_id
+from ctc_ari.calls.inputs import DeadlinePassed, HangUp, Input, Observed, RequestFailed, Stored, StoreFailed
+from ctc_ari.calls.model import Call, EndReason, Leg, Phase, channel_id
+from ctc_ari.calls.numbers import mask
+from ctc_ari.calls.policy import Admission, RecentCalls
+from ctc_ari.calls.ports import CallStore, Happening, Listener, Snapshot, Telephony
+from ctc_ari.config import Asterisk, Limits
+from ctc_ari.errors import (
+    AgentBusy,
+    AgentOffline,
+    AsteriskUnreachable,
+    CallFailed,
+    CallNotFound,
+    CtcError,
+    DatabaseUnreachable,
+    DeviceUnavailable,
+)
+
+__all__ = ["Desk"]
+
+log = structlog.get_logger(__name__)
+
+HOUSEKEEPING_SECONDS = 10.0
+
+
+class _Entry:
+    """A live call with its queue, its timer, and those who wait for its phone to ring."""
+
+    __slots__ = ("call", "draining", "happenings", "inputs", "ringing", "row", "seq", "timer", "waits_until")
+
+    def __init__(self, call: Call, *, row: bool, seq: int = 0) -> None:
+        self.call = call
+        self.inputs: deque[Input] = deque()
+        self.draining = False
+        #: Whether the row is committed, so that changes may be written.
+        self.row = row
+        self.seq = seq
+        self.happenings: list[Happening] = []
+        self.timer: asyncio.TimerHandle | None = None
+        self.waits_until: float | None = None
+        #: Set once the agent's phone rings, or with the reason why it does not.
+        self.ringing: asyncio.Future[None] | None = None
+
+
+class Desk:
+    """All calls of one node. Everything happens on one event loop; nothing here blocks it."""
+
+    def __init__(
+        self,
+        telephony: Telephony,
+        store: CallStore,
+        *,
+        asterisk: Asterisk,
+        limits: Limits,
+        clock: Callable[[], float],
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        self._telephony = telephony
+        self._store = store
+        self._asterisk = asterisk
+        self._clock = clock
+        self._listeners = list(listeners)
+        self._entries: dict[str, _Entry] = {}
+        self._open_by_agent: dict[str, str] = {}
+        self._admission = Admission(limits)
+        self._recent = RecentCalls(limits.duplicate_window)
+        self._window = float(limits.duplicate_window)
+        self._housekeeping: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+
+    # commands
+
+    async def place(self, command: PlaceCall) -> Placed:
+        """Ring the agent, then call the number; see CallDesk.place."""
+        now = self._clock()
+        agent = command.agent
+        again = self._same_call(agent.email, command.number, now)
+        if again is not None:
+            return await self._join(again)
+        self._admission.admit(agent.email, len(self._open_by_agent), now)
+        if agent.email in self._open_by_agent:
+            raise AgentBusy
+        device = command.device or agent.device
+        endpoint = self._agent_endpoint(command, device)
+        if not self._telephony.connected:
+            raise AsteriskUnreachable
+        if not self._store.writable:
+            raise DatabaseUnreachable
+        call_id = new_call_id(self._telephony.app, now)
+        call = Call(
+            id=call_id,
+            node=self._telephony.node,
+            agent=agent,
+            device=device,
+            number=command.number,
+            contact=command.contact,
+            agent_leg=Leg(channel_id(call_id, "agent"), endpoint),
+            customer_leg=Leg(channel_id(call_id, "customer"), self._trunk(command.number)),
+            agent_ring_timeout=self._asterisk.ring_timeout.agent,
+            customer_ring_timeout=self._asterisk.ring_timeout.customer,
+            max_seconds=self._asterisk.max_call_seconds,
+            asterisk_started=self._telephony.started,
+            created_at=now,
+        )
+        return await self._start(call, now)
+
+    async def hang_up(self, call_id: str) -> None:
+        """End the call; harmless when it has ended."""
+        if call_id in self._entries:
+            self.feed(call_id, HangUp("api"))
+        else:
+            await self.find(call_id)
+
+    def live(self) -> list[Call]:
+        """The calls whose outcome is open, oldest first."""
+        return [entry.call for entry in self._entries.values() if entry.call.live]
+
+    async def find(self, call_id: str) -> Call:
+        """A call, live or ended."""
+        entry = self._entries.get(call_id)
+        call = entry.call if entry else await self._store.find(call_id)
+        if call is None:
+            raise CallNotFound
+        return call
+
+    # starting a call
+
+    def _same_call(self, agent: str, number: str, now: float) -> str | None:
+        call_id = self._recent.find(agent, number, now)
+        if call_id is not None:
+            return call_id
+        entry = self._entries.get(self._open_by_agent.get(agent, ""))
+        if entry and entry.call.number == number and entry.call.phase is not Phase.TALKING:
+            return entry.call.id
+        return None
+
+    async def _join(self, call_id: str) -> Placed:
+        """Wait for the same phone to ring as the first click does, and share its outcome."""
+        entry = self._entries.get(call_id)
+        if entry is not None and entry.ringing is not None:
+            await asyncio.shield(entry.ringing)
+            return Placed(entry.call, duplicate=True)
+        return Placed(await self.find(call_id), duplicate=True)
+
+    async def _start(self, call: Call, now: float) -> Placed:
+        entry = _Entry(call, row=False)
+        entry.ringing = self._loop.create_future()
+        self._entries[call.id] = entry
+        self._open_by_agent[call.agent.email] = call.id
+        self._recent.remember(call.agent.email, call.number, call.id, now)
+        self._settle(entry, *begin(call, now))
+        try:
+            contact = await self._store.add(entry.call, self._take_happenings(entry))
+        except CtcError as error:
+            #: A row whose commit was never confirmed may be there all the same: its end must be written.
+            entry.row = isinstance(error, DatabaseUnreachable)
+            self._refuse(entry, error)
+            self.feed(call.id, StoreFailed())
+            raise
+        entry.row = True
+        self.feed(call.id, Stored(contact))
+        #: What happened while the row was on its way is written now.
+        self._write(entry)
+        await entry.ringing
+        return Placed(entry.call)
+
+    def _agent_endpoint(self, command: PlaceCall, device: str) -> str:
+        agent = command.agent
+        if device != "desk":
+            raise DeviceUnavailable("The browser phone is not available on this server; choose the desk phone")
+        if agent.desk_endpoint:
+            name = agent.desk_endpoint.removeprefix("PJSIP/")
+        else:
+            name = "ctc-phone" if agent.contact else (agent.extension or "")
+        if not name:
+            raise DeviceUnavailable("The agent has no desk phone; give her one with `ctc-ari agent set`")
+        return f"PJSIP/{name}/{agent.contact}" if agent.contact else f"PJSIP/{name}"
+
+    def _trunk(self, number: str) -> str:
+        return self._asterisk.trunk.replace("{number}", number.removeprefix("+")).replace("{e164}", number)
+
+    # inputs
+
+    def feed(self, call_id: str, happened: Input) -> None:
+        """Handle an input, after those of this call that are being handled already."""
+        entry = self._entries.get(call_id)
+        if entry is None:
+            log.debug("input for a call that has ended", call=call_id, input=type(happened).__name__)
+            return
+        entry.inputs.append(happened)
+        if entry.draining:
+            return
+        entry.draining = True
+        try:
+            while entry.inputs:
+                self._handle_safely(entry, entry.inputs.popleft())
+        finally:
+            entry.draining = False
+        if entry.call.phase is Phase.ENDED:
+            self._entries.pop(call_id, None)
+
+    def _handle_safely(self, entry: _Entry, happened: Input) -> None:
+        """A mistake of ours in one call must not take the others down with it."""
+        try:
+            self._handle(entry, happened)
+        except Exception:
+            log.exception("engine failed", call=entry.call.id, phase=entry.call.phase, input=type(happened).__name__)
+
+    def _handle(self, entry: _Entry, happened: Input) -> None:
+        before = entry.call
+        after, effects = step(before, happened, self._clock())
+        if TABLE[before.phase, type(happened)] is ignore:
+            log.debug("ignored", call=before.id, phase=before.phase, input=type(happened).__name__)
+            return
+        if after.phase is not before.phase:
+            log.info(
+                "call",
+                call=before.id,
+                move=f"{before.phase} -> {type(happened).__name__} -> {after.phase}",
+                number=mask(before.number),
+                end_reason=after.end_reason,
+            )
+        self._settle(entry, after, effects)
+
+    def _settle(self, entry: _Entry, call: Call, effects: Sequence[object]) -> None:
+        """Take the step: remember, perform, tell, write."""
+        before, entry.call = entry.call, call
+        if before.live and not call.live:
+            self._close(entry)
+        requests = [effect for effect in effects if isinstance(effect, Request)]
+        if requests:
+            self._telephony.perform(call, requests, lambda request, status: self._replied(call.id, request, status))
+        for effect in effects:
+            if isinstance(effect, Announce):
+                entry.seq += 1
+                happening = Happening(call, effect.event, self._clock(), entry.seq)
+                entry.happenings.append(happening)
+                for listener in self._listeners:
+                    listener(happening)
+        self._arm(entry)
+        if call is not before:
+            self._write(entry)
+
+    def _replied(self, call_id: str, request: Request, status: int | None) -> None:
+        if status is not None and status < 300:
+            if isinstance(request, DialLeg) and request.role == "agent":
+                self._rings(call_id)
+            return
+        if isinstance(request, DialLeg) and request.role == "agent" and status is None:
+            #: The dial was sent: she may be ringing, so this is never told as a failure to be tried again.
+            self._rings(call_id)
+        if isinstance(request, CreateLeg) and request.role == "agent":
+            entry = self._entries.get(call_id)
+            if entry:
+                self._refuse(entry, AsteriskUnreachable() if status is None else AgentOffline())
+        self.feed(call_id, RequestFailed(request, status))
+
+    def _rings(self, call_id: str) -> None:
+        entry = self._entries.get(call_id)
+        if entry and entry.ringing and not entry.ringing.done():
+            entry.ringing.set_result(None)
+
+    def _refuse(self, entry: _Entry, error: CtcError) -> None:
+        """The agent's phone does not ring, for this reason."""
+        self._recent.forget(entry.call.agent.email, entry.call.number)
+        if entry.ringing and not entry.ringing.done():
+            entry.ringing.set_exception(error)
+            #: Nobody may be waiting any more; the reason is in the log of the call.
+            entry.ringing.exception()
+
+    def _close(self, entry: _Entry) -> None:
+        """The outcome is final: the agent is free for the next call."""
+        agent = entry.call.agent.email
+        if self._open_by_agent.get(agent) == entry.call.id:
+            del self._open_by_agent[agent]
+        if entry.ringing and not entry.ringing.done():
+            cancelled = entry.call.end_reason is EndReason.CANCELLED
+            self._refuse(entry, CallFailed("The call was cancelled" if cancelled else None))
+
+    # timers and rows
+
+    def _arm(self, entry: _Entry) -> None:
+        if entry.call.deadline == entry.waits_until:
+            return
+        if entry.timer:
+            entry.timer.cancel()
+        entry.waits_until = entry.call.deadline
+        entry.timer = None
+        if entry.waits_until is not None:
+            delay = max(0.0, entry.waits_until - self._clock())
+            entry.timer = self._loop.call_later(delay, self._deadline, entry)
+
+    def _deadline(self, entry: _Entry) -> None:
+        entry.timer, entry.waits_until = None, None
+        self.feed(entry.call.id, DeadlinePassed())
+
+    def _take_happenings(self, entry: _Entry) -> list[Happening]:
+        taken, entry.happenings = entry.happenings, []
+        return taken
+
+    def _write(self, entry: _Entry) -> None:
+        if entry.row:
+            self._store.save(entry.call, self._take_happenings(entry))
+
+    # coming up, and coming back
+
+    async def load(self) -> None:
+        """Take over the open calls of this node from the database. Raises DatabaseUnreachable."""
+        now = self._clock()
+        for call, seq in await self._store.load_live(self._telephony.node):
+            entry = _Entry(call, row=True, seq=seq)
+            self._entries[call.id] = entry
+            self._open_by_agent[call.agent.email] = call.id
+            self._recent.remember(call.agent.email, call.number, call.id, call.created_at)
+        for call in await self._store.load_recent(self._telephony.node, now - self._window):
+            self._recent.remember(call.agent.email, call.number, call.id, call.created_at)
+        self._tidy()
+
+    def reconcile(self, snapshot: Snapshot) -> None:
+        """Compare with what Asterisk has: feed what was missed, remove what belongs to no call."""
+        nothing = Observed(None, None, bridge=False, bridged=frozenset(), asterisk_started=snapshot.asterisk_started)
+        for call_id in list(self._entries):
+            self.feed(call_id, snapshot.calls.get(call_id, nothing))
+            entry = self._entries.get(call_id)
+            if entry:
+                self._arm(entry)
+        strays = [call_id for call_id in snapshot.calls if call_id not in self._entries]
+        for call_id in strays:
+            self._telephony.discard(call_id)
+        log.info("reconciled", node=snapshot.node, calls=len(self._entries), strays=len(strays))
+
+    def _tidy(self) -> None:
+        now = self._clock()
+        self._recent.forget_old(now)
+        self._admission.forget_idle(now)
+        self._housekeeping = self._loop.call_later(HOUSEKEEPING_SECONDS, self._tidy)
+
+    def close(self) -> None:
+        """Stop the timers; calls go on in Asterisk and are taken over by the next start."""
+        if self._housekeeping:
+            self._housekeeping.cancel()
+        for entry in self._entries.values():
+            if entry.timer:
+                entry.timer.cancel()

@@ -1,0 +1,86 @@
+"""What the engine wants done: plain descriptions, carried out by the desk."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ctc_ari.calls.model import Role
+
+__all__ = [
+    "Announce",
+    "BridgeLegs",
+    "CreateBridge",
+    "CreateLeg",
+    "DestroyBridge",
+    "DialLeg",
+    "Effect",
+    "HangUpLeg",
+    "PlayTone",
+    "Request",
+    "ShowContact",
+    "StartRingback",
+    "StopRingback",
+]
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """Something to be done."""
+
+
+class Announce(Effect, frozen=True):
+    """Tell everybody who listens, and the journal, that this happened."""
+
+    event: str
+
+
+class Request(Effect, frozen=True):
+    """Something to be asked of Asterisk; a failure comes back as RequestFailed."""
+
+
+class CreateLeg(Request, frozen=True):
+    """Create the side's channel; nothing rings yet."""
+
+    role: Role
+
+
+class ShowContact(Request, frozen=True):
+    """Give the agent's channel the customer's name for its display, before it is dialled."""
+
+
+class DialLeg(Request, frozen=True):
+    """Ring the side's phone, for so many seconds."""
+
+    role: Role
+    timeout: int
+
+
+class CreateBridge(Request, frozen=True):
+    """Create the bridge the two sides meet in."""
+
+
+class BridgeLegs(Request, frozen=True):
+    """Put both channels into the bridge."""
+
+
+class StartRingback(Request, frozen=True):
+    """Let the agent hear that the customer's phone rings."""
+
+
+class StopRingback(Request, frozen=True):
+    """The customer answered: no more ringback."""
+
+
+class PlayTone(Request, frozen=True):
+    """Play a tone of Asterisk's indications (`busy`, `congestion`) to the agent."""
+
+    tone: str
+
+
+class HangUpLeg(Request, frozen=True):
+    """Remove the side's channel."""
+
+    role: Role
+
+
+class DestroyBridge(Request, frozen=True):
+    """Remove the bridge, after its channels."""

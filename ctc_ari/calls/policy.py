@@ -1,0 +1,75 @@
+"""How much is let in: pure counters, given the time."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from ctc_ari.config import Limits
+from ctc_ari.errors import LimitReached
+
+__all__ = ["Admission", "RecentCalls"]
+
+MINUTE = 60.0
+
+
+class Admission:
+    """Refuses what is beyond the limits, at once and with the seconds to wait."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        #: Earliest time the next call conforms (GCRA, ITU-T I.371): one number instead of a bucket that is refilled.
+        self._conforms_at = 0.0
+        self._per_agent: dict[str, deque[float]] = {}
+
+    def admit(self, agent: str, live: int, now: float) -> None:
+        """Count one call for this agent. Raises LimitReached, and then nothing is counted."""
+        limits = self._limits
+        if live >= limits.concurrent_calls:
+            raise LimitReached("Too many calls at once; wait until one has ended", retry_after=1)
+        interval = 1.0 / limits.calls_per_second
+        conforms_at = max(self._conforms_at, now)
+        wait = conforms_at + interval - now - 1.0
+        if wait > 1e-6:
+            raise LimitReached("Too many calls per second; slow down", retry_after=wait)
+        times = self._per_agent.setdefault(agent, deque())
+        while times and times[0] <= now - MINUTE:
+            times.popleft()
+        if len(times) >= limits.agent_calls_per_minute:
+            raise LimitReached("Too many calls for this agent within a minute", retry_after=times[0] + MINUTE - now)
+        times.append(now)
+        self._conforms_at = conforms_at + interval
+
+    def forget_idle(self, now: float) -> None:
+        """Drop agents who placed no call within the last minute."""
+        for agent in [agent for agent, times in self._per_agent.items() if not times or times[-1] <= now - MINUTE]:
+            del self._per_agent[agent]
+
+
+class RecentCalls:
+    """Which call an agent placed to a number a moment ago, so that a second click is the same call."""
+
+    def __init__(self, window: float) -> None:
+        self._window = window
+        self._calls: dict[tuple[str, str], tuple[float, str]] = {}
+
+    def remember(self, agent: str, number: str, call_id: str, created_at: float) -> None:
+        """This call was started."""
+        self._calls.pop((agent, number), None)
+        self._calls[agent, number] = (created_at, call_id)
+
+    def find(self, agent: str, number: str, now: float) -> str | None:
+        """The call that a click now would repeat, if it was created within the window."""
+        created_at, call_id = self._calls.get((agent, number), (float("-inf"), ""))
+        return call_id if now - created_at < self._window else None
+
+    def forget(self, agent: str, number: str) -> None:
+        """This call could not be started: a second click is a new try."""
+        self._calls.pop((agent, number), None)
+
+    def forget_old(self, now: float) -> None:
+        """Drop what is out of the window; entries are in the order they were made."""
+        while self._calls:
+            key = next(iter(self._calls))
+            if now - self._calls[key][0] < self._window:
+                return
+            del self._calls[key]
