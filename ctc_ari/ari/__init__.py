@@ -1,0 +1,1 @@
+"""The Asterisk REST Interface: pure messages, two transports, one gateway."""

@@ -1,0 +1,273 @@
+"""One Asterisk node: keeps the event socket, speaks the engine's requests, hands over events and snapshots."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import aiohttp
+import msgspec
+import structlog
+
+from ctc_ari.ari.messages import (
+    ALLOWED_EVENTS,
+    ApplicationReplaced,
+    Bridge,
+    Channel,
+    Event,
+    Info,
+    Rest,
+    RestResponse,
+    decode_event,
+    observe,
+    to_input,
+    to_rest,
+)
+from ctc_ari.ari.transport import HttpTransport, Transport, WebSocketTransport
+from ctc_ari.calls.effects import Request
+from ctc_ari.calls.model import Call, bridge_id, channel_id
+from ctc_ari.calls.ports import Feed, Replied, Snapshot
+from ctc_ari.config import Asterisk, Node
+
+__all__ = ["Gateway"]
+
+log = structlog.get_logger(__name__)
+
+#: Seconds for one answer; a local Asterisk needs milliseconds.
+REQUEST_DEADLINE = 2.0
+CONNECT_SECONDS = 3.0
+#: aiohttp sends a ping after half of this without traffic and closes when no pong comes within the other half.
+HEARTBEAT_SECONDS = 4.0
+#: Below the 15 s after which Asterisk and aiohttp both drop an idle connection.
+KEEPALIVE_SECONDS = 10.0
+RETRY_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0)
+STANDBY_SECONDS = 2.0
+#: REST over the event socket came with this version.
+WEBSOCKET_REST_SINCE = (22, 4)
+
+
+class AriFailed(Exception):
+    """Asterisk answered what the connection cannot go on with."""
+
+
+class Gateway:
+    """Implements `Telephony` for one node; `run` keeps it connected until it is cancelled."""
+
+    def __init__(self, node: Node, asterisk: Asterisk, *, feed: Feed, reconcile: Callable[[Snapshot], None]) -> None:
+        self._node = node
+        self._asterisk = asterisk
+        self._feed = feed
+        self._reconcile = reconcile
+        self._transport: Transport | None = None
+        self._ready = False
+        self._started = ""
+        self._connections = 0
+        #: Events that came in while the snapshot was being taken; None: they are told at once.
+        self._early: list[Event] | None = None
+        #: Why calls cannot be placed, in words for an admin; None: they can.
+        self.trouble: str | None = "not connected yet"
+
+    @property
+    def node(self) -> str:
+        return self._node.name
+
+    @property
+    def app(self) -> str:
+        return self._asterisk.app
+
+    @property
+    def connected(self) -> bool:
+        return self._ready
+
+    @property
+    def started(self) -> str:
+        return self._started
+
+    def perform(self, call: Call, requests: Sequence[Request], replied: Replied) -> None:
+        """Send the requests in this order; each answer's status is told to `replied`."""
+        transport = self._transport
+        if transport is None:
+            for request in requests:
+                replied(request, None)
+            return
+
+        def answered(request: Request) -> Callable[[int | None, str], None]:
+            return lambda status, _body: replied(request, status)
+
+        caller_id = self._asterisk.caller_id
+        transport.send([(to_rest(call, request, self.app, caller_id), answered(request)) for request in requests])
+
+    def discard(self, call_id: str) -> None:
+        """Remove the channels and the bridge of a call nobody knows."""
+        if self._transport is None:
+            return
+        paths = (
+            f"channels/{channel_id(call_id, 'agent')}",
+            f"channels/{channel_id(call_id, 'customer')}",
+            f"bridges/{bridge_id(call_id)}",
+        )
+        self._transport.send([(Rest("DELETE", path), lambda _status, _body: None) for path in paths])
+
+    async def probe(self) -> str | None:
+        """Ask Asterisk something small; None when it answers in time, else what is wrong."""
+        transport = self._transport
+        if not self._ready or transport is None:
+            return self.trouble or "the event socket is being opened"
+        try:
+            await _ask(transport, Rest("GET", "asterisk/ping"))
+        except AriFailed as error:
+            return str(error)
+        return None
+
+    async def run(self) -> None:
+        """Stay connected; after a loss, come back and reconcile."""
+        attempt = 0
+        while True:
+            before = self._connections
+            try:
+                await self._connection()
+            except* (aiohttp.ClientError, OSError, AriFailed, msgspec.MsgspecError) as group:
+                self._lost(_words(_first(group)))
+            attempt = 0 if self._connections > before else attempt + 1
+            await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+
+    def _lost(self, why: str) -> None:
+        if self.trouble != why:
+            log.warning("asterisk lost", node=self.node, why=why)
+        self.trouble = why
+
+    async def _connection(self) -> None:
+        """One connection's life, from opening to loss."""
+        authorization = {"Authorization": aiohttp.encode_basic_auth(self._node.username, self._node.password)}
+        connector = aiohttp.TCPConnector(limit=50, keepalive_timeout=KEEPALIVE_SECONDS)
+        async with aiohttp.ClientSession(headers=authorization, connector=connector) as session:
+            http = HttpTransport(session, self._node.ari_url, REQUEST_DEADLINE)
+            info = await self._wait_until_ours(http)
+            url = self._node.ari_url.rstrip("/") + "/events"
+            async with asyncio.timeout(CONNECT_SECONDS):
+                socket = await session.ws_connect(
+                    url, params={"app": self.app}, heartbeat=HEARTBEAT_SECONDS, compress=0, max_msg_size=16 * 2**20
+                )
+            async with socket:
+                over_socket = WebSocketTransport(socket, REQUEST_DEADLINE) if self._use_websocket(info) else None
+                await self._serve(socket, over_socket or http, over_socket)
+
+    def _use_websocket(self, info: Info) -> bool:
+        wanted = self._asterisk.transport
+        return wanted == "websocket" or (wanted == "auto" and info.version >= WEBSOCKET_REST_SINCE)
+
+    async def _wait_until_ours(self, http: Transport) -> Info:
+        """Another service instance with the same application name keeps it until it stops."""
+        while True:
+            info = msgspec.json.decode(await _ask(http, Rest("GET", "asterisk/info")), type=Info)
+            if self.trouble != _REPLACED or not await self._application_exists(http):
+                return info
+            await asyncio.sleep(STANDBY_SECONDS)
+
+    async def _application_exists(self, http: Transport) -> bool:
+        try:
+            await _ask(http, Rest("GET", f"applications/{self.app}"))
+        except AriFailed:
+            return False
+        return True
+
+    async def _serve(
+        self,
+        socket: aiohttp.ClientWebSocketResponse,
+        transport: Transport,
+        over_socket: WebSocketTransport | None,
+    ) -> None:
+        self._early = []
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._open(transport), name="ari-open")
+                tasks.create_task(self._read(socket, over_socket), name="ari-read")
+        finally:
+            self._ready = False
+            self._transport = None
+            transport.close()
+
+    async def _read(self, socket: aiohttp.ClientWebSocketResponse, over_socket: WebSocketTransport | None) -> None:
+        async for message in socket:
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                continue
+            try:
+                event = decode_event(message.data)
+            except msgspec.MsgspecError as error:
+                log.warning("event not understood", node=self.node, why=str(error))
+                continue
+            if isinstance(event, RestResponse):
+                if over_socket:
+                    over_socket.receive(event)
+            elif isinstance(event, ApplicationReplaced):
+                raise AriFailed(_REPLACED)
+            elif event is not None and self._early is not None:
+                self._early.append(event)
+            elif event is not None:
+                self._hear(event)
+        raise AriFailed("the event socket was closed")
+
+    async def _open(self, transport: Transport) -> None:
+        """Take a snapshot, reconcile with it, then tell what happened while it was being taken."""
+        allowed = [{"type": name} for name in ALLOWED_EVENTS]
+        await _ask(transport, Rest("PUT", f"applications/{self.app}/eventFilter", (), {"allowed": allowed}))
+        info = msgspec.json.decode(await _ask(transport, Rest("GET", "asterisk/info")), type=Info)
+        channels = msgspec.json.decode(await _ask(transport, Rest("GET", "channels")), type=list[Channel])
+        bridges = msgspec.json.decode(await _ask(transport, Rest("GET", "bridges")), type=list[Bridge])
+        self._started = info.status.startup_time
+        self._transport = transport
+        self._reconcile(Snapshot(self.node, self._started, observe(self.app, channels, bridges, self._started)))
+        early, self._early = self._early or [], None
+        for event in early:
+            self._hear(event)
+        self._ready = True
+        self._connections += 1
+        self.trouble = None
+        log.info("asterisk connected", node=self.node, transport=type(transport).__name__)
+
+    def _hear(self, event: Event) -> None:
+        found = to_input(event)
+        if found:
+            self._feed(*found)
+
+
+_REPLACED = "another service took this application over; stop it, or give this one another `asterisk.app`"
+
+
+async def _ask(transport: Transport, rest: Rest) -> str:
+    """The body of a good answer. Raises AriFailed."""
+    answer: asyncio.Future[tuple[int | None, str]] = asyncio.get_running_loop().create_future()
+
+    def answered(status: int | None, body: str) -> None:
+        if not answer.done():
+            answer.set_result((status, body))
+
+    transport.send([(rest, answered)])
+    status, body = await answer
+    if status is None:
+        raise AriFailed(f"ARI gave no answer within {REQUEST_DEADLINE:g} s")
+    if status == 401:
+        raise AriFailed("ARI refused the user name or password; compare asterisk.nodes with ari.conf")
+    if status >= 300:
+        raise AriFailed(f"ARI answered {status} to {rest.method} {rest.path.split('/')[0]}")
+    return body
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _words(error: BaseException) -> str:
+    match error:
+        case AriFailed():
+            return str(error)
+        case aiohttp.WSServerHandshakeError(status=401):
+            return "ARI refused the user name or password; compare asterisk.nodes with ari.conf"
+        case TimeoutError():
+            return f"ARI gave no answer within {CONNECT_SECONDS:g} s"
+        case aiohttp.ClientConnectorError() | OSError():
+            return "ARI cannot be reached; is Asterisk running, and is asterisk.nodes[].ari_url right?"
+        case _:
+            return f"ARI connection failed: {type(error).__name__}"
