@@ -1,0 +1,341 @@
+"""The rows of calls: a new call is committed before anything rings, every later state is written behind, in batches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import msgspec
+import structlog
+
+from ctc_ari.calls.model import Call, Contact
+from ctc_ari.calls.ports import Happening
+from ctc_ari.errors import AgentBusy, ConfigError, DatabaseUnreachable
+from ctc_ari.store.pool import Pool, acquire, connect, database_errors
+
+__all__ = ["PostgresCallStore"]
+
+log = structlog.get_logger(__name__)
+
+#: Seconds a click waits for its row.
+ADD_DEADLINE = 2.0
+RETRY_SECONDS = 0.5
+
+#: One row per call, whatever number of calls arrive together; those whose agent has a live call are left out.
+_ADD = """
+with incoming as (
+    select * from unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+        $10::float8[], $11::text[]
+    ) as t (id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, snapshot)
+), added as (
+    insert into calls (id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, snapshot)
+    select id, node, direction, state, phase, agent_email, device, number, contact_id, to_timestamp(created_at),
+           snapshot::jsonb
+    from incoming
+    on conflict do nothing
+    returning id, number, contact_id
+), noted as (
+    insert into call_journal (call_id, seq, at, event)
+    select t.call_id, t.seq, to_timestamp(t.at), t.event
+    from unnest($12::text[], $13::int[], $14::float8[], $15::text[]) as t (call_id, seq, at, event)
+    join added on added.id = t.call_id
+)
+select added.id, contact.id as contact_id, contact.name as contact_name
+from added
+left join lateral (
+    select contacts.id, contacts.name
+    from contact_numbers join contacts on contacts.id = contact_numbers.contact_id
+    where contact_numbers.number = added.number and added.contact_id is null
+    order by contacts.updated_at desc
+    limit 1
+) contact on true
+"""
+
+#: The newest state of each call, and whatever happened on the way there.
+_SAVE = """
+with changed as (
+    select * from unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::float8[], $6::float8[], $7::float8[], $8::text[],
+        $9::text[], $10::text[]
+    ) as t (id, state, phase, contact_id, agent_answered_at, answered_at, ended_at, end_reason, ended_by, snapshot)
+), saved as (
+    update calls set
+        state = changed.state, phase = changed.phase, contact_id = changed.contact_id,
+        agent_answered_at = to_timestamp(changed.agent_answered_at), answered_at = to_timestamp(changed.answered_at),
+        ended_at = to_timestamp(changed.ended_at), end_reason = changed.end_reason, ended_by = changed.ended_by,
+        snapshot = changed.snapshot::jsonb, updated_at = now()
+    from changed where calls.id = changed.id
+    returning calls.id
+)
+insert into call_journal (call_id, seq, at, event)
+select t.call_id, t.seq, to_timestamp(t.at), t.event
+from unnest($11::text[], $12::int[], $13::float8[], $14::text[]) as t (call_id, seq, at, event)
+join saved on saved.id = t.call_id
+on conflict do nothing
+"""
+
+_LOAD_LIVE = """
+select snapshot, coalesce((select max(seq) from call_journal where call_id = calls.id), 0) as seq
+from calls where node = $1 and state <> 'ended' order by created_at
+"""
+_LOAD_RECENT = "select snapshot from calls where node = $1 and state = 'ended' and created_at >= $2 order by created_at"
+_FIND = "select snapshot from calls where id = $1"
+_PROBE = "select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off'"
+
+_encode = msgspec.json.Encoder().encode
+_decode: msgspec.json.Decoder[Call] = msgspec.json.Decoder(Call)
+
+
+_Work = Callable[["asyncpg.Connection[asyncpg.Record]"], Awaitable[None]]
+
+
+def _drop(connection: asyncpg.Connection[asyncpg.Record] | None) -> None:
+    if connection is not None:
+        connection.terminate()
+
+
+class _Addition:
+    __slots__ = ("call", "committed", "happenings")
+
+    def __init__(self, call: Call, happenings: Sequence[Happening], committed: asyncio.Future[Contact | None]) -> None:
+        self.call = call
+        self.happenings = happenings
+        self.committed = committed
+
+
+class PostgresCallStore:
+    """Implements `CallStore` with a connection for new calls and another for changes, so that neither waits."""
+
+    def __init__(self, pool: Pool, url: str) -> None:
+        self._pool = pool
+        self._url = url
+        self._additions: list[_Addition] = []
+        self._changes: dict[str, tuple[Call, list[Happening]]] = {}
+        #: Agents of the calls being written right now.
+        self._writing: set[str] = set()
+        self._to_add = asyncio.Event()
+        self._to_save = asyncio.Event()
+        self._saved = asyncio.Event()
+        self._writable = True
+
+    @property
+    def writable(self) -> bool:
+        """Whether the last attempt to write succeeded."""
+        return self._writable
+
+    @property
+    def unsaved(self) -> int:
+        """How many calls have changes that are not in the database yet."""
+        return len(self._changes)
+
+    async def add(self, call: Call, happenings: Sequence[Happening]) -> Contact | None:
+        """Commit a new call; returns the contact its number belongs to."""
+        committed: asyncio.Future[Contact | None] = asyncio.get_running_loop().create_future()
+        self._additions.append(_Addition(call, happenings, committed))
+        self._to_add.set()
+        try:
+            async with asyncio.timeout(ADD_DEADLINE):
+                return await committed
+        except TimeoutError:
+            self._writable = False
+            raise DatabaseUnreachable from None
+
+    def save(self, call: Call, happenings: Sequence[Happening]) -> None:
+        """Write this state soon; only the newest state of a call is written, and all that happened to it."""
+        _, before = self._changes.get(call.id, (call, []))
+        self._changes[call.id] = (call, [*before, *happenings])
+        self._saved.clear()
+        self._to_save.set()
+
+    async def load_live(self, node: str) -> list[tuple[Call, int]]:
+        """Calls of this node whose outcome was open when last written, with the last position in their journal."""
+        async with acquire(self._pool) as connection:
+            rows = await connection.fetch(_LOAD_LIVE, node)
+        return [(_decode.decode(row["snapshot"]), row["seq"]) for row in rows]
+
+    async def load_recent(self, node: str, since: float) -> list[Call]:
+        """Ended calls created since that Unix time."""
+        async with acquire(self._pool) as connection:
+            rows = await connection.fetch(_LOAD_RECENT, node, datetime.fromtimestamp(since, UTC))
+        return [_decode.decode(row["snapshot"]) for row in rows]
+
+    async def find(self, call_id: str) -> Call | None:
+        """Any call; a change that is still on its way is seen already."""
+        if call_id in self._changes:
+            return self._changes[call_id][0]
+        async with acquire(self._pool) as connection:
+            row = await connection.fetchrow(_FIND, call_id)
+        return _decode.decode(row["snapshot"]) if row else None
+
+    async def probe(self) -> str | None:
+        """None when the database takes writes, else what is wrong."""
+        try:
+            async with asyncio.timeout(ADD_DEADLINE):
+                async with acquire(self._pool) as connection:
+                    writable = await connection.fetchval(_PROBE)
+        except (DatabaseUnreachable, TimeoutError):
+            writable = None
+        self._writable = bool(writable)
+        if writable is None:
+            return "PostgreSQL cannot be reached"
+        return None if writable else "PostgreSQL takes no writes: it is read-only or a standby"
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(
+                self._keep(self._to_add, _ADD, _addition_columns([]), self._add_waiting), name="store-add"
+            )
+            tasks.create_task(
+                self._keep(self._to_save, _SAVE, _change_columns({}), self._save_waiting), name="store-save"
+            )
+            tasks.create_task(self._watch(), name="store-watch")
+
+    async def flush(self, seconds: float) -> None:
+        """Wait, no longer than this, until all changes are written."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self._changes or self._writing:
+                    await self._saved.wait()
+        except TimeoutError:
+            log.warning("changes not written", calls=self.unsaved)
+
+    async def _keep(self, wake: asyncio.Event, statement: str, nothing: list[list[Any]], work: _Work) -> None:
+        """Hold one connection and do the work each time there is some; reconnect after a loss."""
+        connection = None
+        while True:
+            try:
+                if connection is None or connection.is_closed():
+                    connection = await connect(self._url)
+                    #: Parsed and planned now, not when somebody clicks.
+                    await connection.execute(statement, *nothing)
+                await wake.wait()
+                if not connection.is_closed():
+                    await work(connection)
+                    self._writable = True
+            except (DatabaseUnreachable, ConfigError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                self._lost(error)
+                _drop(connection)
+                connection = None
+                await asyncio.sleep(RETRY_SECONDS)
+            except asyncio.CancelledError:
+                _drop(connection)
+                raise
+
+    def _lost(self, error: Exception) -> None:
+        if self._writable:
+            log.warning("database lost", why=type(error.__cause__ or error).__name__)
+        self._writable = False
+        additions, self._additions = self._additions, []
+        self._to_add.clear()
+        for addition in additions:
+            if not addition.committed.done():
+                addition.committed.set_exception(DatabaseUnreachable())
+
+    async def _watch(self) -> None:
+        """Notice that the database is back even when nobody calls."""
+        while True:
+            await asyncio.sleep(RETRY_SECONDS)
+            if not self._writable and await self.probe() is None:
+                log.info("database back")
+
+    async def _add_waiting(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        await self._wait_for_ends()
+        #: Whoever gave up waiting was told so: his call must not come about behind his back.
+        additions = [addition for addition in self._additions if not addition.committed.done()]
+        self._additions = []
+        self._to_add.clear()
+        if not additions:
+            return
+        try:
+            with database_errors():
+                rows = await connection.fetch(_ADD, *_addition_columns(additions), timeout=ADD_DEADLINE)
+        except (DatabaseUnreachable, asyncpg.PostgresError):
+            self._additions = additions + self._additions
+            raise
+        added = {row["id"]: row for row in rows}
+        for addition in additions:
+            if addition.committed.done():
+                continue
+            row = added.get(addition.call.id)
+            if row is None:
+                addition.committed.set_exception(AgentBusy())
+            else:
+                known = row["contact_id"]
+                addition.committed.set_result(Contact(known, row["contact_name"]) if known else None)
+
+    async def _wait_for_ends(self) -> None:
+        """An agent's next call must not meet the row of her last one still live."""
+        agents = {addition.call.agent.email for addition in self._additions}
+        while agents & (self._writing | {call.agent.email for call, _ in self._changes.values()}):
+            self._saved.clear()
+            await self._saved.wait()
+
+    async def _save_waiting(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        changes, self._changes = self._changes, {}
+        self._to_save.clear()
+        self._writing = {call.agent.email for call, _ in changes.values()}
+        try:
+            with database_errors():
+                await connection.execute(_SAVE, *_change_columns(changes), timeout=ADD_DEADLINE)
+        except (DatabaseUnreachable, asyncpg.PostgresError):
+            self._keep_unsaved(changes)
+            raise
+        finally:
+            self._writing = set()
+            self._saved.set()
+
+    def _keep_unsaved(self, changes: dict[str, tuple[Call, list[Happening]]]) -> None:
+        newer, self._changes = self._changes, changes
+        for call_id, (call, happenings) in newer.items():
+            _, before = changes.get(call_id, (call, []))
+            changes[call_id] = (call, [*before, *happenings])
+        self._to_save.set()
+
+
+def _addition_columns(additions: Sequence[_Addition]) -> list[list[Any]]:
+    calls = [addition.call for addition in additions]
+    return [
+        [call.id for call in calls],
+        [call.node for call in calls],
+        [call.direction for call in calls],
+        [call.state.value for call in calls],
+        [call.phase.value for call in calls],
+        [call.agent.email for call in calls],
+        [call.device for call in calls],
+        [call.number for call in calls],
+        [call.contact.id if call.contact else None for call in calls],
+        [call.created_at for call in calls],
+        [_encode(call).decode() for call in calls],
+        *_journal_columns([happening for addition in additions for happening in addition.happenings]),
+    ]
+
+
+def _change_columns(changes: dict[str, tuple[Call, list[Happening]]]) -> list[list[Any]]:
+    calls = [call for call, _ in changes.values()]
+    return [
+        [call.id for call in calls],
+        [call.state.value for call in calls],
+        [call.phase.value for call in calls],
+        [call.contact.id if call.contact else None for call in calls],
+        [call.agent_answered_at for call in calls],
+        [call.answered_at for call in calls],
+        [call.ended_at for call in calls],
+        [call.end_reason.value if call.end_reason else None for call in calls],
+        [call.ended_by for call in calls],
+        [_encode(call).decode() for call in calls],
+        *_journal_columns([happening for _, happenings in changes.values() for happening in happenings]),
+    ]
+
+
+def _journal_columns(happenings: Sequence[Happening]) -> list[list[Any]]:
+    return [
+        [happening.call.id for happening in happenings],
+        [happening.seq for happening in happenings],
+        [happening.at for happening in happenings],
+        [happening.event for happening in happenings],
+    ]
