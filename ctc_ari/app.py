@@ -1,0 +1,189 @@
+"""Wiring: every part is made here, handed what it needs, started and stopped; nothing is decided."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import time
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+import uvloop
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from ctc_ari import logs
+from ctc_ari.ari.gateway import Gateway
+from ctc_ari.calls.desk import Desk
+from ctc_ari.calls.numbers import NumberPolicy
+from ctc_ari.calls.ports import Listener
+from ctc_ari.config import Config
+from ctc_ari.errors import ConfigError, DatabaseUnreachable, SetupError
+from ctc_ari.http import Runner, Services, application
+from ctc_ari.metrics import CallMetrics
+from ctc_ari.runtime.postgres import embedded
+from ctc_ari.store.calls import PostgresCallStore
+from ctc_ari.store.directory import PostgresDirectory
+from ctc_ari.store.idempotency import PostgresIdempotencyKeys
+from ctc_ari.store.migrate import ensure_current
+from ctc_ari.store.pool import Pool, open_pool
+
+__all__ = ["run", "service"]
+
+log = structlog.get_logger(__name__)
+
+#: Seconds a stop waits for what is not written yet.
+FLUSH_SECONDS = 3.0
+DATABASE_RETRY_SECONDS = 1.0
+
+
+def run(config: Config) -> None:
+    """Serve until SIGINT or SIGTERM. Raises ConfigError, SetupError."""
+    logs.configure()
+    uvloop.run(_until_told(config))
+
+
+async def _until_told(config: Config) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    waiting = asyncio.create_task(stop.wait())
+    serving = asyncio.create_task(_serve(config, stop))
+    await asyncio.wait((waiting, serving), return_when=asyncio.FIRST_COMPLETED)
+    if not serving.done() and not waiting.done():
+        serving.cancel()
+    await serving
+
+
+async def _serve(config: Config, stop: asyncio.Event) -> None:
+    async with service(config) as address:
+        log.info("listening", address=address)
+        await stop.wait()
+    log.info("stopped; calls go on in Asterisk and are taken over at the next start")
+
+
+@asynccontextmanager
+async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> AsyncIterator[str]:
+    """The whole service, for as long as the block runs; yields its address. Raises ConfigError, SetupError.
+
+    `listeners` hear everything that happens to calls.
+    """
+    if not config.asterisk.nodes:
+        raise ConfigError("asterisk.nodes: name the Asterisk to use, as config.yaml shows")
+    async with contextlib.AsyncExitStack() as stack:
+        url = config.database.url
+        if url == "embedded":
+            url = await stack.enter_async_context(embedded(Path(config.database.data_dir)))
+        pool = await _wait_for_database(url)
+        stack.push_async_callback(_close_pool, pool)
+        directory = PostgresDirectory(pool, url, config.agents, time.time)
+        await directory.start()
+        stack.push_async_callback(directory.stop)
+
+        registry = CollectorRegistry()
+        metrics = CallMetrics(registry)
+        store = PostgresCallStore(pool, url)
+        await stack.enter_async_context(_background(store.run(), "store"))
+        stack.push_async_callback(store.flush, FLUSH_SECONDS)
+
+        desk: Desk
+        gateway = Gateway(
+            config.asterisk.nodes[0],
+            config.asterisk,
+            feed=lambda call_id, happened: desk.feed(call_id, happened),
+            reconcile=lambda snapshot: desk.reconcile(snapshot),
+        )
+        desk = Desk(
+            gateway,
+            store,
+            asterisk=config.asterisk,
+            limits=config.limits,
+            clock=time.time,
+            listeners=(metrics.heard, *listeners),
+        )
+        metrics.watch(desk, connected=lambda: gateway.connected, unsaved=lambda: store.unsaved)
+        await desk.load()
+        stack.callback(desk.close)
+        await stack.enter_async_context(_background(gateway.run(), "gateway"))
+
+        async def check() -> Mapping[str, str | None]:
+            asterisk, database = await asyncio.gather(gateway.probe(), store.probe())
+            return {"asterisk": asterisk, "database": database}
+
+        services = Services(
+            desk=desk,
+            directory=directory,
+            keys=PostgresIdempotencyKeys(pool),
+            normalise=NumberPolicy(config.numbers).normalise,
+            check=check,
+            registry=registry,
+            trusted_proxies=config.server.trusted_proxies,
+        )
+        yield await stack.enter_async_context(_listening(config, services))
+
+
+async def _wait_for_database(url: str) -> Pool:
+    """A database that is still starting is waited for; one that refuses us is not."""
+    told = False
+    while True:
+        try:
+            pool = await open_pool(url)
+            await ensure_current(pool)
+        except DatabaseUnreachable:
+            if not told:
+                log.warning("waiting for the database; is it running, and is database.url right?")
+                told = True
+            await asyncio.sleep(DATABASE_RETRY_SECONDS)
+        else:
+            return pool
+
+
+async def _close_pool(pool: Pool) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FLUSH_SECONDS):
+            await pool.close()
+            return
+    pool.terminate()
+
+
+@asynccontextmanager
+async def _background(work: Coroutine[None, None, None], name: str) -> AsyncIterator[None]:
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(_died)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def _died(task: asyncio.Task[None]) -> None:
+    """A part that ends by itself is a mistake of ours: better a clean restart than half a service."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("a part of the service failed", part=task.get_name(), exc_info=error)
+        signal.raise_signal(signal.SIGTERM)
+
+
+@asynccontextmanager
+async def _listening(config: Config, services: Services) -> AsyncIterator[str]:
+    host, port = config.server.host, config.server.port
+    runner = Runner(application(services))
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port, backlog=1024)
+        try:
+            await site.start()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise SetupError(f"port {port} on {host} is in use; choose another with server.port") from None
+            raise SetupError(f"cannot listen on {host} port {port}: {error.strerror}") from None
+        bound = runner.addresses[0]
+        yield f"http://{host if host != '0.0.0.0' else '127.0.0.1'}:{bound[1]}"  # noqa: S104
+    finally:
+        await runner.cleanup()

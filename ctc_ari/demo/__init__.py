@@ -1,0 +1,1 @@
+"""Everything on one machine, for somebody who wants to see it work."""

@@ -1,0 +1,54 @@
+"""What `/metrics` tells about calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from ctc_ari.calls.desk import Desk
+from ctc_ari.calls.ports import Happening
+
+__all__ = ["CallMetrics"]
+
+_SECONDS = (0.5, 1, 2, 5, 10, 15, 20, 30, 45, 60, 120, 300, 900, 3600)
+
+
+class CallMetrics:
+    """A listener that counts what happens; the gauges ask when they are scraped."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._started = Counter("ctc_calls_started", "Calls begun.", registry=registry)
+        self._ended = Counter("ctc_calls_ended", "Calls ended, by reason.", ("end_reason",), registry=registry)
+        self._talk = Histogram(
+            "ctc_call_talk_seconds", "From the customer's answer to the end.", buckets=_SECONDS, registry=registry
+        )
+        self._agent = Histogram(
+            "ctc_call_agent_answer_seconds",
+            "From the click to the agent's answer.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+
+    def heard(self, happening: Happening) -> None:
+        """Count one happening."""
+        call = happening.call
+        match happening.event:
+            case "call.created":
+                self._started.inc()
+            case "call.agent_answered" if call.agent_answered_at is not None:
+                self._agent.observe(max(0.0, call.agent_answered_at - call.created_at))
+            case "call.ended":
+                self._ended.labels(call.end_reason.value if call.end_reason else "").inc()
+                if call.answered_at is not None and call.ended_at is not None:
+                    self._talk.observe(max(0.0, call.ended_at - call.answered_at))
+
+    def watch(self, desk: Desk, *, connected: Callable[[], bool], unsaved: Callable[[], int]) -> None:
+        """Gauges of the present."""
+        live = Gauge("ctc_calls_live", "Calls whose outcome is open.", registry=self._registry)
+        live.set_function(lambda: len(desk.live()))
+        up = Gauge("ctc_asterisk_connected", "1 while calls can be placed.", registry=self._registry)
+        up.set_function(lambda: float(connected()))
+        behind = Gauge("ctc_calls_unsaved", "Calls with changes not yet in the database.", registry=self._registry)
+        behind.set_function(lambda: float(unsaved()))
