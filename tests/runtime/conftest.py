@@ -1,0 +1,53 @@
+"""What the runtime's tests share: a real Asterisk, fetched once, and ports nobody uses."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from ctc_ari.config import Config
+from ctc_ari.runtime import asterisk
+
+MakeConfig = Callable[..., Config]
+
+
+@pytest.fixture(scope="session")
+def installation() -> asterisk.Installation:
+    return asterisk.find() or asterisk.install()
+
+
+def free_port() -> int:
+    """A port that is free for TCP and UDP on loopback."""
+    while True:
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            port = int(tcp.getsockname()[1])
+            try:
+                udp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+@pytest.fixture
+def make_config(tmp_path: Path) -> MakeConfig:
+    """A configuration on free ports; keywords go to `asterisk`, but for `agents`, `password` and `region`."""
+
+    def make(
+        *, agents: list[dict[str, Any]] | None = None, password: str = "secret", region: str = "GB", **changes: Any
+    ) -> Config:
+        node = {"name": "pbx1", "ari_url": f"http://127.0.0.1:{free_port()}/ari", "password": password}
+        document = {
+            "database": {"data_dir": str(tmp_path / "var")},
+            "asterisk": {"nodes": [node], "sip_bind": f"127.0.0.1:{free_port()}", **changes},
+            "numbers": {"default_region": region},
+            "agents": agents or [],
+        }
+        return msgspec.convert(document, Config)
+
+    return make
