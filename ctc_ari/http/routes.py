@@ -1,0 +1,30 @@
+"""All routes of the service in one application."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from ctc_ari.http.calls import Calls
+from ctc_ari.http.clicktocall import Click
+from ctc_ari.http.documentation import Documentation
+from ctc_ari.http.health import Health
+from ctc_ari.http.middleware import answer_everything, put_headers
+from ctc_ari.http.observe import Observer
+from ctc_ari.http.server import OBSERVER
+from ctc_ari.http.services import Services
+
+__all__ = ["LARGEST_BODY", "application"]
+
+#: Bytes; a request to this service is a few hundred.
+LARGEST_BODY = 64 * 1024
+
+
+def application(services: Services) -> web.Application:
+    """The service's HTTP side; run it with `ctc_ari.http.Runner`."""
+    observer = Observer(services.registry, services.trusted_proxies)
+    app = web.Application(middlewares=[answer_everything(observer)], client_max_size=LARGEST_BODY)
+    app[OBSERVER] = observer
+    app.on_response_prepare.append(put_headers)
+    for part in (Click(services), Calls(services), Health(services), Documentation()):
+        app.add_routes(part.routes())
+    return app

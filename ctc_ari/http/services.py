@@ -1,0 +1,60 @@
+"""What the HTTP edge needs from the rest of the service, and who is asking."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import hdrs, web
+from prometheus_client import CollectorRegistry
+
+from ctc_ari.calls.commands import CallDesk
+from ctc_ari.directory import Directory, IdempotencyKeys, Principal
+from ctc_ari.errors import Unauthorized
+
+__all__ = ["HealthCheck", "Normalise", "Services", "authenticate", "bearer_tokens", "is_plain"]
+
+#: Any spelling of a number -> E.164 with `+`. Raises InvalidNumber, NumberBlocked.
+Normalise = Callable[[str], str]
+#: Part of the service -> None if it is fine, else one line that says what is wrong.
+HealthCheck = Callable[[], Awaitable[Mapping[str, str | None]]]
+
+_BEARER = "bearer "
+LONGEST_TOKEN = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything a request may use; `app.py` fills it in once."""
+
+    desk: CallDesk
+    directory: Directory
+    keys: IdempotencyKeys
+    normalise: Normalise
+    check: HealthCheck
+    #: What `/metrics` shows; this package's own metrics are added to it.
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    #: Addresses or networks whose `X-Forwarded-For` is believed.
+    trusted_proxies: tuple[str, ...] = ()
+
+
+def bearer_tokens(request: web.Request) -> list[str]:
+    """The tokens in `Authorization: Bearer` headers (RFC 6750); other schemes, such as Basic, are not ours."""
+    return [
+        header[len(_BEARER) :].strip()
+        for header in request.headers.getall(hdrs.AUTHORIZATION, ())
+        if header[: len(_BEARER)].lower() == _BEARER
+    ]
+
+
+def authenticate(services: Services, request: web.Request) -> Principal:
+    """Who sent this REST request. Raises Unauthorized."""
+    tokens = bearer_tokens(request)
+    if len(tokens) != 1 or not is_plain(tokens[0], LONGEST_TOKEN):
+        raise Unauthorized
+    return services.directory.authenticate(tokens[0])
+
+
+def is_plain(text: str, most: int) -> bool:
+    """Whether a text is short and printable: no control characters, no NUL for PostgreSQL, no broken UTF-8."""
+    return 0 < len(text) <= most and text.isprintable()

@@ -1,0 +1,191 @@
+"""A desk, a directory and keys that keep everything in memory, and fail when they are told to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ctc_ari.calls.commands import PlaceCall, Placed
+from ctc_ari.calls.model import Agent, Call, EndReason, Leg, Phase
+from ctc_ari.directory import ContactRecord, Principal
+from ctc_ari.errors import (
+    AgentNotFound,
+    CallNotFound,
+    ContactNotFound,
+    InvalidNumber,
+    KeyReused,
+    NumberBlocked,
+    Unauthorized,
+)
+
+TOKEN = "ctc_0a1b2c3d4e5f_everyone-MDEyMzQ1Njc4OWFiY2RlZg"
+ANNAS_TOKEN = "ctc_0a1b2c3d4e60_anna-only-MDEyMzQ1Njc4OWFiY2Rl"
+NUMBER = "+442079460123"
+ANNA = Agent(email="anna@example.com", name="Anna Berg", extension="1001", desk_endpoint="PJSIP/1001")
+BORIS = Agent(email="boris@example.com", name="Boris", extension="1002", desk_endpoint="PJSIP/1002")
+NEWCOMER = Agent(email="newcomer@example.com", name="Newcomer")
+PLUS = Agent(email="anna+sales@example.com", name="Anna, sales", extension="1003")
+
+CREATED = 1_772_357_400.1256
+
+
+def a_call(call_id: str, command: PlaceCall | None = None) -> Call:
+    """A call whose agent phone rings."""
+    command = command or PlaceCall(ANNA, NUMBER)
+    return Call(
+        id=call_id,
+        node="pbx1",
+        phase=Phase.RINGING_AGENT,
+        agent=command.agent,
+        device=command.device or command.agent.device,
+        number=command.number,
+        contact=command.contact,
+        agent_leg=Leg(call_id, "PJSIP/1001"),
+        customer_leg=Leg(call_id + ".c", "PJSIP/442079460123@trunk"),
+        agent_ring_timeout=25,
+        customer_ring_timeout=45,
+        max_seconds=3600,
+        created_at=CREATED,
+    )
+
+
+class FakeDesk:
+    """Places every call, rings nobody; `failure` is raised instead."""
+
+    def __init__(self) -> None:
+        self.commands: list[PlaceCall] = []
+        self.calls: dict[str, Call] = {}
+        self.failure: Exception | None = None
+        self.duplicate = False
+
+    async def place(self, command: PlaceCall) -> Placed:
+        """The same call again while `duplicate` is set."""
+        if self.failure is not None:
+            raise self.failure
+        if self.duplicate and self.calls:
+            return Placed(list(self.calls.values())[-1], duplicate=True)
+        self.commands.append(command)
+        call = a_call(f"call-{len(self.commands)}", command)
+        self.calls[call.id] = call
+        return Placed(call)
+
+    async def hang_up(self, call_id: str) -> None:
+        """Ended at once."""
+        if self.failure is not None:
+            raise self.failure
+        call = await self.find(call_id)
+        if call.live:
+            self.put(call, phase=Phase.ENDED, ended_at=CREATED + 5, end_reason=EndReason.CANCELLED, ended_by="api")
+
+    def live(self) -> list[Call]:
+        """Oldest first."""
+        return [call for call in self.calls.values() if call.live]
+
+    async def find(self, call_id: str) -> Call:
+        """Live or ended. PostgreSQL refuses NUL, so what reaches it must be plain."""
+        assert call_id.isprintable()
+        assert len(call_id) <= 128
+        if call_id not in self.calls:
+            raise CallNotFound
+        return self.calls[call_id]
+
+    def put(self, call: Call, **changes: object) -> Call:
+        """Keep a call, changed."""
+        fields = {name: getattr(call, name) for name in call.__struct_fields__} | changes
+        self.calls[call.id] = Call(**fields)
+        return self.calls[call.id]
+
+
+class FakeDirectory:
+    """Two tokens, four agents, three contacts."""
+
+    def __init__(self) -> None:
+        self.tokens = {
+            TOKEN: Principal("everyone", "CRM"),
+            ANNAS_TOKEN: Principal("annas", "Anna's", frozenset({ANNA.email})),
+        }
+        self.agents = {agent.email: agent for agent in (ANNA, BORIS, NEWCOMER, PLUS)}
+        self.contacts = {
+            "c-1": ContactRecord("c-1", "Example Ltd", (NUMBER, "+442079460999")),
+            "c-none": ContactRecord("c-none", "Nobody"),
+            "c-premium": ContactRecord("c-premium", "Expensive", ("+449098790123",)),
+        }
+        self.failure: Exception | None = None
+
+    def authenticate(self, token: str) -> Principal:
+        """The message differs on purpose: the answer must not."""
+        if self.failure is not None:
+            raise self.failure
+        assert token.isprintable()
+        assert len(token) <= 256
+        if token not in self.tokens:
+            raise Unauthorized(f"unknown token {token}")
+        return self.tokens[token]
+
+    def agent(self, email: str) -> Agent:
+        """Letter case does not matter."""
+        if email.lower() not in self.agents:
+            raise AgentNotFound
+        return self.agents[email.lower()]
+
+    async def contact(self, contact_id: str) -> ContactRecord:
+        """By id."""
+        if contact_id not in self.contacts:
+            raise ContactNotFound
+        return self.contacts[contact_id]
+
+
+class FakeKeys:
+    """Remembers for as long as the test takes."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], tuple[bytes, str | None]] = {}
+        self.failure: Exception | None = None
+
+    async def reserve(self, owner: str, key: str, request: bytes) -> str | None:
+        """As the Protocol says."""
+        known = self.kept.get((owner, key))
+        if known is None:
+            self.kept[owner, key] = request, None
+            return None
+        if known[0] != request or known[1] is None:
+            raise KeyReused
+        return known[1]
+
+    async def settle(self, owner: str, key: str, call_id: str) -> None:
+        """As the Protocol says."""
+        if self.failure is not None:
+            raise self.failure
+        self.kept[owner, key] = self.kept[owner, key][0], call_id
+
+    async def release(self, owner: str, key: str) -> None:
+        """As the Protocol says."""
+        if self.failure is not None:
+            raise self.failure
+        del self.kept[owner, key]
+
+
+class FakeHealth:
+    """Everything is fine until a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, str | None] = {"asterisk": None, "database": None}
+        self.failure: Exception | None = None
+
+    async def __call__(self) -> Mapping[str, str | None]:
+        """The parts as they are now."""
+        if self.failure is not None:
+            raise self.failure
+        return self.parts
+
+
+def normalise(text: str) -> str:
+    """Numbers of Great Britain, without the library."""
+    digits = re.sub(r"[\s().\u00a0-]", "", text)
+    if digits.startswith("0"):
+        digits = "+44" + digits[1:]
+    if digits.startswith("+449"):
+        raise NumberBlocked
+    if not re.fullmatch(r"\+[1-9][0-9]{7,14}", digits, re.ASCII):
+        raise InvalidNumber
+    return digits

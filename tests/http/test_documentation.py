@@ -1,0 +1,174 @@
+"""openapi.yaml is what the service does, and /docs is a page one can read."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Any, get_args
+
+import msgspec
+import pytest
+import yaml
+from aiohttp import web
+
+from ctc_ari import __version__, errors
+from ctc_ari.calls.model import CallState, Device, EndedBy, EndReason
+from ctc_ari.http import application
+from ctc_ari.http.calls import CallView, NewCall
+from ctc_ari.http.clicktocall import LENGTHS
+from ctc_ari.http.documentation import HERE, METHODS, resolve
+from tests.http.conftest import Wire, World
+
+
+@pytest.fixture(scope="module")
+def openapi() -> dict[str, Any]:
+    """The description with its references resolved."""
+    document: dict[str, Any] = resolve(yaml.safe_load((HERE / "openapi.yaml").read_text(encoding="utf-8")))
+    return document
+
+
+def routes(app: web.Application) -> set[tuple[str, str]]:
+    """Method and template of every route; HEAD comes with GET."""
+    return {
+        (route.method, route.resource.canonical)
+        for route in app.router.routes()
+        if route.resource is not None and route.method != "HEAD"
+    }
+
+
+def test_the_description_has_exactly_the_real_routes(openapi: dict[str, Any], world: World) -> None:
+    described = {
+        (method.upper(), path) for path, item in openapi["paths"].items() for method in METHODS if method in item
+    }
+    assert described == routes(application(world.services()))
+
+
+def test_the_routes_of_this_version_are_pinned(world: World) -> None:
+    assert routes(application(world.services())) == {
+        ("GET", "/ClickToCallAPI"),
+        ("GET", "/api/v1/calls"),
+        ("POST", "/api/v1/calls"),
+        ("GET", "/api/v1/calls/{id}"),
+        ("DELETE", "/api/v1/calls/{id}"),
+        ("GET", "/livez"),
+        ("GET", "/readyz"),
+        ("GET", "/metrics"),
+        ("GET", "/"),
+        ("GET", "/docs"),
+        ("GET", "/openapi.yaml"),
+    }
+
+
+def test_the_described_call_is_the_one_that_is_sent(openapi: dict[str, Any]) -> None:
+    call = openapi["components"]["schemas"]["Call"]
+    assert list(call["properties"]) == call["required"] == list(CallView.__struct_fields__)
+    assert set(call["properties"]["state"]["enum"]) == set(CallState)
+    assert set(call["properties"]["end_reason"]["enum"]) == {None, *EndReason}
+    assert set(call["properties"]["ended_by"]["enum"]) == {None, *get_args(EndedBy)}
+    assert set(call["properties"]["device"]["enum"]) == set(get_args(Device))
+
+
+def test_the_described_new_call_is_the_one_that_is_read(openapi: dict[str, Any]) -> None:
+    new = openapi["components"]["schemas"]["NewCall"]
+    schemas: dict[str, Any] = msgspec.json.schema_components([NewCall])[1]["NewCall"]
+    assert set(new["properties"]) == set(schemas["properties"])
+    assert new["required"] == schemas["required"]
+    assert new["properties"]["email"]["maxLength"] == schemas["properties"]["email"]["maxLength"]
+    for name in ("to", "contact_id"):
+        text = next(choice for choice in schemas["properties"][name]["anyOf"] if choice["type"] == "string")
+        assert new["properties"][name]["maxLength"] == text["maxLength"]
+
+
+def test_the_described_parameters_are_the_ones_that_are_read(openapi: dict[str, Any]) -> None:
+    described = openapi["paths"]["/ClickToCallAPI"]["get"]["parameters"]
+    assert {parameter["name"] for parameter in described} | {"token"} == set(LENGTHS)
+    for parameter in described:
+        assert parameter["schema"].get("maxLength", LENGTHS[parameter["name"]]) == LENGTHS[parameter["name"]]
+
+
+def test_every_code_that_can_occur_is_described() -> None:
+    text = (HERE / "openapi.yaml").read_text(encoding="utf-8")
+    abstract = {"conflict", "unprocessable", "unavailable", "config", "setup", "wrong_state", "not_found"}
+    codes = {
+        error.code for error in vars(errors).values() if isinstance(error, type) and issubclass(error, errors.CtcError)
+    }
+    assert {code for code in codes - abstract if code not in text} == set()
+
+
+def test_the_description_has_this_version(openapi: dict[str, Any]) -> None:
+    assert openapi["info"]["version"] == __version__
+
+
+async def test_the_description_is_served(wire: Wire) -> None:
+    answer = await wire.request("GET", "/openapi.yaml")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/yaml")
+    assert answer.body == (HERE / "openapi.yaml").read_bytes()
+
+
+def plain(text: str) -> str:
+    """Without line breaks and Markdown."""
+    return " ".join(text.replace("`", "").split())
+
+
+class Page(HTMLParser):
+    """What the tests want to know about a page; complains about tags that do not match."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+        values = dict(attrs)
+        assert not [name for name in values if name.startswith("on") or name == "style"]
+        self.ids += [values["id"] or ""] if "id" in values else []
+        self.links += [values["href"] or ""] if "href" in values else []
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+async def test_the_page_shows_every_operation_without_anything_from_elsewhere(
+    wire: Wire, openapi: dict[str, Any]
+) -> None:
+    answer = await wire.request("GET", "/docs")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    page = Page(answer.body.decode())
+    assert page.open == []
+    assert not page.tags & {"script", "link", "img", "iframe", "form"}
+    assert [link for link in page.links if not link.startswith("#")] == ["openapi.yaml"]
+    assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
+    assert len(set(page.ids)) == len(page.ids)
+    for path, item in openapi["paths"].items():
+        for operation in (item[method] for method in METHODS if method in item):
+            assert operation["operationId"] in page.ids
+            assert path in page.text
+            for status, response in operation["responses"].items():
+                assert status in page.text
+                assert plain(response["description"]) in plain(page.text)
+    assert "<code>duplicate" not in page.text
+    assert "&#34;status&#34;: &#34;success&#34;" in answer.body.decode()
+    assert not re.search(r"\{[{%]|Undefined|&amp;amp;", answer.body.decode())
+
+
+async def test_the_pages_policy_allows_its_own_style_only(wire: Wire) -> None:
+    policy = (await wire.request("GET", "/docs")).headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy
+
+
+async def test_the_root_leads_to_the_page(wire: Wire) -> None:
+    answer = await wire.request("GET", "/")
+    assert (answer.status, answer.headers["Location"]) == (302, "docs")
+    assert answer.json == {"service": f"ctc_ari {__version__}", "docs": "docs", "openapi": "openapi.yaml"}
