@@ -9,8 +9,10 @@ import aiohttp
 import msgspec
 import structlog
 
+from ctc_ari.ari.failure import AriFailed
 from ctc_ari.ari.messages import (
     ALLOWED_EVENTS,
+    Application,
     ApplicationReplaced,
     Bridge,
     Channel,
@@ -23,10 +25,11 @@ from ctc_ari.ari.messages import (
     to_input,
     to_rest,
 )
+from ctc_ari.ari.socket import EventSocket, connect
 from ctc_ari.ari.transport import HttpTransport, Transport, WebSocketTransport
 from ctc_ari.calls.effects import Request
 from ctc_ari.calls.model import Call, bridge_id, channel_id
-from ctc_ari.calls.ports import Feed, Replied, Snapshot
+from ctc_ari.calls.ports import NOT_SENT, Feed, Replied, Snapshot
 from ctc_ari.config import Asterisk, Node
 
 __all__ = ["Gateway"]
@@ -36,18 +39,12 @@ log = structlog.get_logger(__name__)
 #: Seconds for one answer; a local Asterisk needs milliseconds.
 REQUEST_DEADLINE = 2.0
 CONNECT_SECONDS = 3.0
-#: aiohttp sends a ping after half of this without traffic and closes when no pong comes within the other half.
-HEARTBEAT_SECONDS = 4.0
 #: Below the 15 s after which Asterisk and aiohttp both drop an idle connection.
 KEEPALIVE_SECONDS = 10.0
 RETRY_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0)
 STANDBY_SECONDS = 2.0
 #: REST over the event socket came with this version.
 WEBSOCKET_REST_SINCE = (22, 4)
-
-
-class AriFailed(Exception):
-    """Asterisk answered what the connection cannot go on with."""
 
 
 class Gateway:
@@ -61,6 +58,8 @@ class Gateway:
         self._transport: Transport | None = None
         self._ready = False
         self._started = ""
+        self._socket: EventSocket | None = None
+        self._over_socket: WebSocketTransport | None = None
         self._connections = 0
         #: Events that came in while the snapshot was being taken; None: they are told at once.
         self._early: list[Event] | None = None
@@ -88,14 +87,16 @@ class Gateway:
         transport = self._transport
         if transport is None:
             for request in requests:
-                replied(request, None)
+                replied(request, NOT_SENT)
             return
 
         def answered(request: Request) -> Callable[[int | None, str], None]:
             return lambda status, _body: replied(request, status)
 
         caller_id = self._asterisk.caller_id
-        transport.send([(to_rest(call, request, self.app, caller_id), answered(request)) for request in requests])
+        transport.send(
+            [(to_rest(call, request, self.app, caller_id), answered(request)) for request in requests], call.id
+        )
 
     def discard(self, call_id: str) -> None:
         """Remove the channels and the bridge of a call nobody knows."""
@@ -106,7 +107,7 @@ class Gateway:
             f"channels/{channel_id(call_id, 'customer')}",
             f"bridges/{bridge_id(call_id)}",
         )
-        self._transport.send([(Rest("DELETE", path), lambda _status, _body: None) for path in paths])
+        self._transport.send([(Rest("DELETE", path), lambda _status, _body: None) for path in paths], call_id)
 
     async def probe(self) -> str | None:
         """Ask Asterisk something small; None when it answers in time, else what is wrong."""
@@ -138,19 +139,21 @@ class Gateway:
 
     async def _connection(self) -> None:
         """One connection's life, from opening to loss."""
-        authorization = {"Authorization": aiohttp.encode_basic_auth(self._node.username, self._node.password)}
+        authorization = aiohttp.encode_basic_auth(self._node.username, self._node.password)
         connector = aiohttp.TCPConnector(limit=50, keepalive_timeout=KEEPALIVE_SECONDS)
-        async with aiohttp.ClientSession(headers=authorization, connector=connector) as session:
-            http = HttpTransport(session, self._node.ari_url, REQUEST_DEADLINE)
+        async with aiohttp.ClientSession(headers={"Authorization": authorization}, connector=connector) as session:
+            http = HttpTransport(session, self._node.ari_url, REQUEST_DEADLINE, self._silent)
             info = await self._wait_until_ours(http)
-            url = self._node.ari_url.rstrip("/") + "/events"
             async with asyncio.timeout(CONNECT_SECONDS):
-                socket = await session.ws_connect(
-                    url, params={"app": self.app}, heartbeat=HEARTBEAT_SECONDS, compress=0, max_msg_size=16 * 2**20
-                )
-            async with socket:
-                over_socket = WebSocketTransport(socket, REQUEST_DEADLINE) if self._use_websocket(info) else None
-                await self._serve(socket, over_socket or http, over_socket)
+                socket = await connect(self._events_url(), authorization, self._read, CONNECT_SECONDS)
+            try:
+                await self._serve(socket, http, over_socket=self._use_websocket(info))
+            finally:
+                socket.close()
+
+    def _events_url(self) -> str:
+        root = self._node.ari_url.rstrip("/")
+        return f"ws{root.removeprefix('http')}/events?app={self.app}"
 
     def _use_websocket(self, info: Info) -> bool:
         wanted = self._asterisk.transport
@@ -160,52 +163,52 @@ class Gateway:
         """Another service instance with the same application name keeps it until it stops."""
         while True:
             info = msgspec.json.decode(await _ask(http, Rest("GET", "asterisk/info")), type=Info)
-            if self.trouble != _REPLACED or not await self._application_exists(http):
+            if self.trouble != _REPLACED or not await self._somebody_listens(http):
                 return info
             await asyncio.sleep(STANDBY_SECONDS)
 
-    async def _application_exists(self, http: Transport) -> bool:
-        try:
-            await _ask(http, Rest("GET", f"applications/{self.app}"))
-        except AriFailed:
-            return False
-        return True
+    async def _somebody_listens(self, http: Transport) -> bool:
+        """An application outlives its socket while channels are in it, but the filter of its events does not."""
+        applications = msgspec.json.decode(await _ask(http, Rest("GET", "applications")), type=list[Application])
+        return any(application.name == self.app and application.events_allowed for application in applications)
 
-    async def _serve(
-        self,
-        socket: aiohttp.ClientWebSocketResponse,
-        transport: Transport,
-        over_socket: WebSocketTransport | None,
-    ) -> None:
+    async def _serve(self, socket: EventSocket, http: HttpTransport, *, over_socket: bool) -> None:
         self._early = []
+        self._socket = socket
+        self._over_socket = WebSocketTransport(socket.send, REQUEST_DEADLINE, self._silent) if over_socket else None
+        transport: Transport = self._over_socket or http
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._open(transport), name="ari-open")
-                tasks.create_task(self._read(socket, over_socket), name="ari-read")
+                tasks.create_task(socket.lost(), name="ari-socket")
         finally:
             self._ready = False
             self._transport = None
+            self._socket = None
             transport.close()
 
-    async def _read(self, socket: aiohttp.ClientWebSocketResponse, over_socket: WebSocketTransport | None) -> None:
-        async for message in socket:
-            if message.type is not aiohttp.WSMsgType.TEXT:
-                continue
-            try:
-                event = decode_event(message.data)
-            except msgspec.MsgspecError as error:
-                log.warning("event not understood", node=self.node, why=str(error))
-                continue
-            if isinstance(event, RestResponse):
-                if over_socket:
-                    over_socket.receive(event)
-            elif isinstance(event, ApplicationReplaced):
-                raise AriFailed(_REPLACED)
-            elif event is not None and self._early is not None:
-                self._early.append(event)
-            elif event is not None:
-                self._hear(event)
-        raise AriFailed("the event socket was closed")
+    def _silent(self) -> None:
+        """A request got no answer: whether the socket lives is found out by opening a new one."""
+        self._ready = False
+        if self._socket is not None:
+            self._socket.close(AriFailed(f"ARI gave no answer within {REQUEST_DEADLINE:g} s"))
+
+    def _read(self, message: bytes) -> None:
+        """A message of the event socket. Raises AriFailed when the socket is no longer ours."""
+        try:
+            event = decode_event(message)
+        except msgspec.MsgspecError as error:
+            log.warning("event not understood", node=self.node, why=str(error))
+            return
+        if isinstance(event, RestResponse):
+            if self._over_socket:
+                self._over_socket.receive(event)
+        elif isinstance(event, ApplicationReplaced):
+            raise AriFailed(_REPLACED)
+        elif event is not None and self._early is not None:
+            self._early.append(event)
+        elif event is not None:
+            self._hear(event)
 
     async def _open(self, transport: Transport) -> None:
         """Take a snapshot, reconcile with it, then tell what happened while it was being taken."""
@@ -263,8 +266,6 @@ def _words(error: BaseException) -> str:
     match error:
         case AriFailed():
             return str(error)
-        case aiohttp.WSServerHandshakeError(status=401):
-            return "ARI refused the user name or password; compare asterisk.nodes with ari.conf"
         case TimeoutError():
             return f"ARI gave no answer within {CONNECT_SECONDS:g} s"
         case aiohttp.ClientConnectorError() | OSError():

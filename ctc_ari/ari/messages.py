@@ -18,9 +18,9 @@ from ctc_ari.calls.effects import (
     DestroyBridge,
     DialLeg,
     HangUpLeg,
+    Originate,
     PlayTone,
     Request,
-    ShowContact,
     StartRingback,
     StopRingback,
 )
@@ -30,6 +30,7 @@ from ctc_ari.calls.model import Call, Leg, LegStage, Role, bridge_id, channel_id
 
 __all__ = [
     "ALLOWED_EVENTS",
+    "Application",
     "ApplicationReplaced",
     "Bridge",
     "Channel",
@@ -67,8 +68,12 @@ class Bridge(msgspec.Struct, frozen=True):
     channels: tuple[str, ...] = ()
 
 
-class _Build(msgspec.Struct, frozen=True):
-    pass
+class Application(msgspec.Struct, frozen=True):
+    """The part of ARI's Application that we read."""
+
+    name: str
+    #: What its event filter lets through; empty without a filter.
+    events_allowed: tuple[dict[str, str], ...] = ()
 
 
 class _System(msgspec.Struct, frozen=True):
@@ -149,6 +154,10 @@ def decode_event(text: str | bytes) -> Event | None:
 def to_input(event: Event) -> tuple[str, Input] | None:
     """The call an event belongs to and what it means for it."""
     match event:
+        case StasisStart(Channel(asterisk_id, "Up")):
+            #: An originated channel comes to us once it is answered, and only then can it be bridged.
+            call_id, role = _leg(asterisk_id)
+            return call_id, LegAnswered(role)
         case StasisStart(channel):
             call_id, role = _leg(channel.id)
             return call_id, LegReady(role)
@@ -157,7 +166,7 @@ def to_input(event: Event) -> tuple[str, Input] | None:
             return call_id, LegRinging(role)
         case Dial(peer, "ANSWER"):
             call_id, role = _leg(peer.id)
-            return call_id, LegAnswered(role)
+            return (call_id, LegAnswered(role)) if role == "customer" else None
         case ChannelDestroyed(channel, cause, tech_cause):
             call_id, role = _leg(channel.id)
             return call_id, LegGone(role, cause or None, tech_cause or None)
@@ -174,15 +183,13 @@ def to_rest(call: Call, request: Request, app: str, caller_id: str | None) -> Re
     """The REST request that does it; `caller_id` is what customers see when the agent has none of her own."""
     agent, bridge = call.agent_leg.channel, bridge_id(call.id)
     match request:
-        case CreateLeg("agent"):
-            return _create(call.agent_leg, app, (), _agent_variables(call))
+        case Originate(timeout):
+            query = (("endpoint", call.agent_leg.endpoint), ("app", app), ("timeout", str(timeout)))
+            return Rest("POST", f"channels/{agent}", query, {"variables": _agent_variables(call)})
         case CreateLeg():
             #: With an originator both channels share the agent's linkedid.
             shown = call.agent.caller_id or caller_id
             return _create(call.customer_leg, app, (("originator", agent),), _customer_variables(call, shown))
-        case ShowContact():
-            name = display_name(call.contact.name) if call.contact else ""
-            return Rest("POST", f"channels/{agent}/variable", (("variable", _NAME), ("value", name)))
         case DialLeg(role, timeout):
             return Rest("POST", f"channels/{channel_id(call.id, role)}/dial", (("timeout", str(timeout)),))
         case CreateBridge():

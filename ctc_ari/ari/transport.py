@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ import aiohttp
 import msgspec
 
 from ctc_ari.ari.messages import Rest, RestResponse
+from ctc_ari.calls.ports import NOT_SENT
 
 __all__ = ["Answered", "HttpTransport", "Transport", "WebSocketTransport"]
 
@@ -22,8 +24,8 @@ _SWEEP_SECONDS = 0.25
 class Transport(Protocol):
     """Sends requests without blocking; each answer is told exactly once."""
 
-    def send(self, requests: Sequence[tuple[Rest, Answered]]) -> None:
-        """Send these in this order."""
+    def send(self, requests: Sequence[tuple[Rest, Answered]], of: str = "") -> None:
+        """Send these in this order, after everything sent before `of` the same call."""
         ...
 
     def close(self) -> None:
@@ -34,29 +36,29 @@ class Transport(Protocol):
 class WebSocketTransport:
     """Requests share the event socket; Asterisk serves them one after another, so they are sent without waiting."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, deadline: float) -> None:
-        self._socket = socket
+    def __init__(self, send: Callable[[bytes], None], deadline: float, silent: Callable[[], None]) -> None:
+        self._send = send
         self._deadline = deadline
+        #: Told when a request got no answer: a connection on which one is lost is not to be trusted.
+        self._silent = silent
         self._loop = asyncio.get_running_loop()
         self._number = 0
         #: In the order of their deadlines, because all wait equally long.
         self._pending: dict[str, tuple[Answered, float]] = {}
-        self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
-        self._writer = self._loop.create_task(self._write(), name="ari-writer")
         self._sweeper = self._loop.call_later(_SWEEP_SECONDS, self._sweep)
         self._closed = False
 
-    def send(self, requests: Sequence[tuple[Rest, Answered]]) -> None:
-        """Queue the requests; the writer sends them in one go."""
+    def send(self, requests: Sequence[tuple[Rest, Answered]], of: str = "") -> None:
+        """One socket keeps them all in order."""
         expires = self._loop.time() + self._deadline
         for rest, answered in requests:
             if self._closed:
-                answered(None, "")
+                answered(NOT_SENT, "")
                 continue
             self._number += 1
             request_id = str(self._number)
             self._pending[request_id] = (answered, expires)
-            self._outgoing.put_nowait(_frame(request_id, rest))
+            self._send(_frame(request_id, rest))
 
     def receive(self, response: RestResponse) -> None:
         """An answer came in on the socket."""
@@ -70,18 +72,9 @@ class WebSocketTransport:
             return
         self._closed = True
         self._sweeper.cancel()
-        self._writer.cancel()
         pending, self._pending = self._pending, {}
         for answered, _ in pending.values():
             answered(None, "")
-
-    async def _write(self) -> None:
-        try:
-            while True:
-                await self._socket.send_frame(await self._outgoing.get(), aiohttp.WSMsgType.TEXT)
-        except (ConnectionError, aiohttp.ClientError):
-            #: The reader of this socket sees the same loss and closes us.
-            return
 
     def _sweep(self) -> None:
         now = self._loop.time()
@@ -90,9 +83,11 @@ class WebSocketTransport:
             if expires > now:
                 break
             late.append(request_id)
+        self._sweeper = self._loop.call_later(_SWEEP_SECONDS, self._sweep)
         for request_id in late:
             self._pending.pop(request_id)[0](None, "")
-        self._sweeper = self._loop.call_later(_SWEEP_SECONDS, self._sweep)
+        if late:
+            self._silent()
 
 
 class _RequestFrame(msgspec.Struct, frozen=True):
@@ -118,42 +113,59 @@ def _frame(request_id: str, rest: Rest) -> bytes:
 
 
 class HttpTransport:
-    """Requests over kept-alive HTTP connections, for Asterisk before 22.4; what is sent together is sent in order."""
+    """Requests over kept-alive HTTP connections, for Asterisk before 22.4; those of one call wait for each other."""
 
-    def __init__(self, session: aiohttp.ClientSession, ari_url: str, deadline: float) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, ari_url: str, deadline: float, silent: Callable[[], None]
+    ) -> None:
         self._session = session
+        self._silent = silent
         self._root = ari_url.rstrip("/") + "/"
         self._timeout = aiohttp.ClientTimeout(total=deadline)
-        self._tasks: set[asyncio.Task[None]] = set()
+        #: Requests not answered yet, each queue with the task that works on it.
+        self._queues: dict[str, deque[tuple[Rest, Answered]]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._number = 0
         self._closed = False
 
-    def send(self, requests: Sequence[tuple[Rest, Answered]]) -> None:
+    def send(self, requests: Sequence[tuple[Rest, Answered]], of: str = "") -> None:
         """Send in the background, each after the answer to the one before."""
         if self._closed:
             for _, answered in requests:
-                answered(None, "")
+                answered(NOT_SENT, "")
             return
-        task = asyncio.get_running_loop().create_task(self._run(list(requests)), name="ari-http")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._number += 1
+        key = of or str(self._number)
+        queue = self._queues.setdefault(key, deque())
+        queue.extend(requests)
+        if key not in self._tasks:
+            self._tasks[key] = asyncio.get_running_loop().create_task(self._work(key, queue), name="ari-http")
 
     def close(self) -> None:
         """Give up what is under way; those who wait are told."""
+        if self._closed:
+            return
         self._closed = True
-        for task in self._tasks:
+        for task in self._tasks.values():
             task.cancel()
+        unanswered = [answered for queue in self._queues.values() for _, answered in queue]
+        self._queues.clear()
+        for answered in unanswered:
+            answered(None, "")
 
-    async def _run(self, requests: list[tuple[Rest, Answered]]) -> None:
-        for position, (rest, answered) in enumerate(requests):
+    async def _work(self, key: str, queue: deque[tuple[Rest, Answered]]) -> None:
+        while queue:
             try:
-                status, body = await self._ask(rest)
+                status, body = await self._ask(queue[0][0])
             except (aiohttp.ClientError, TimeoutError, OSError):
                 status, body = None, ""
-            except asyncio.CancelledError:
-                for _, later in requests[position:]:
-                    later(None, "")
-                raise
+            if self._closed:
+                return
+            _, answered = queue.popleft()
             answered(status, body)
+            if status is None:
+                self._silent()
+        del self._queues[key], self._tasks[key]
 
     async def _ask(self, rest: Rest) -> tuple[int, str]:
         arguments: dict[str, Any] = {"params": list(rest.query), "timeout": self._timeout}

@@ -9,14 +9,26 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from ctc_ari.calls.commands import PlaceCall, Placed
-from ctc_ari.calls.effects import Announce, CreateLeg, DialLeg, Request
+from ctc_ari.calls.effects import Announce, Originate, Request
 from ctc_ari.calls.engine import TABLE, begin, ignore, step
-from ctc_ari.calls.ids import new_call_id
-from ctc_ari.calls.inputs import DeadlinePassed, HangUp, Input, Observed, RequestFailed, Stored, StoreFailed
+from ctc_ari.calls.ids import belongs_to, new_call_id
+from ctc_ari.calls.inputs import (
+    DeadlinePassed,
+    HangUp,
+    Input,
+    LegAnswered,
+    LegDialed,
+    LegReady,
+    LegRinging,
+    Observed,
+    RequestFailed,
+    Stored,
+    StoreFailed,
+)
 from ctc_ari.calls.model import Call, EndReason, Leg, Phase, channel_id
 from ctc_ari.calls.numbers import mask
 from ctc_ari.calls.policy import Admission, RecentCalls
-from ctc_ari.calls.ports import CallStore, Happening, Listener, Snapshot, Telephony
+from ctc_ari.calls.ports import NOT_SENT, CallStore, Happening, Listener, Snapshot, Telephony
 from ctc_ari.config import Asterisk, Limits
 from ctc_ari.errors import (
     AgentBusy,
@@ -151,6 +163,7 @@ class Desk:
         """Wait for the same phone to ring as the first click does, and share its outcome."""
         entry = self._entries.get(call_id)
         if entry is not None and entry.ringing is not None:
+            #: Whoever gives up waiting gives up for himself only.
             await asyncio.shield(entry.ringing)
             return Placed(entry.call, duplicate=True)
         return Placed(await self.find(call_id), duplicate=True)
@@ -163,18 +176,19 @@ class Desk:
         self._recent.remember(call.agent.email, call.number, call.id, now)
         self._settle(entry, *begin(call, now))
         try:
-            contact = await self._store.add(entry.call, self._take_happenings(entry))
-        except CtcError as error:
+            contact = await self._store.add(entry.call)
+        except BaseException as error:
             #: A row whose commit was never confirmed may be there all the same: its end must be written.
-            entry.row = isinstance(error, DatabaseUnreachable)
-            self._refuse(entry, error)
+            entry.row = not isinstance(error, AgentBusy)
+            self._refuse(entry, error if isinstance(error, CtcError) else CallFailed())
             self.feed(call.id, StoreFailed())
+            self._write(entry)
             raise
         entry.row = True
         self.feed(call.id, Stored(contact))
         #: What happened while the row was on its way is written now.
         self._write(entry)
-        await entry.ringing
+        await asyncio.shield(entry.ringing)
         return Placed(entry.call)
 
     def _agent_endpoint(self, command: PlaceCall, device: str) -> str:
@@ -199,10 +213,15 @@ class Desk:
         entry = self._entries.get(call_id)
         if entry is None:
             log.debug("input for a call that has ended", call=call_id, input=type(happened).__name__)
+            if isinstance(happened, LegReady | LegRinging | LegAnswered) and belongs_to(self._telephony.app, call_id):
+                #: Its creation was carried out after all, too late.
+                self._telephony.discard(call_id)
             return
         entry.inputs.append(happened)
-        if entry.draining:
-            return
+        if not entry.draining:
+            self._drain(entry)
+
+    def _drain(self, entry: _Entry) -> None:
         entry.draining = True
         try:
             while entry.inputs:
@@ -210,7 +229,7 @@ class Desk:
         finally:
             entry.draining = False
         if entry.call.phase is Phase.ENDED:
-            self._entries.pop(call_id, None)
+            self._entries.pop(entry.call.id, None)
 
     def _handle_safely(self, entry: _Entry, happened: Input) -> None:
         """A mistake of ours in one call must not take the others down with it."""
@@ -225,6 +244,7 @@ class Desk:
         if TABLE[before.phase, type(happened)] is ignore:
             log.debug("ignored", call=before.id, phase=before.phase, input=type(happened).__name__)
             return
+        self._settle(entry, after, effects)
         if after.phase is not before.phase:
             log.info(
                 "call",
@@ -233,13 +253,12 @@ class Desk:
                 number=mask(before.number),
                 end_reason=after.end_reason,
             )
-        self._settle(entry, after, effects)
 
     def _settle(self, entry: _Entry, call: Call, effects: Sequence[object]) -> None:
         """Take the step: remember, perform, tell, write."""
         before, entry.call = entry.call, call
         if before.live and not call.live:
-            self._close(entry)
+            self._close(entry, dialled=before.phase is not Phase.PLACING)
         requests = [effect for effect in effects if isinstance(effect, Request)]
         if requests:
             self._telephony.perform(call, requests, lambda request, status: self._replied(call.id, request, status))
@@ -252,25 +271,24 @@ class Desk:
                     listener(happening)
         self._arm(entry)
         if call is not before:
-            self._write(entry)
+            self._write(entry, urgent=_times(call) != _times(before))
 
     def _replied(self, call_id: str, request: Request, status: int | None) -> None:
+        entry = self._entries.get(call_id)
+        if entry and isinstance(request, Originate):
+            if status is None or status < 300 or status == 409:
+                #: It was sent: she may be ringing, so this is never told as a failure to be tried again.
+                self._rings(entry)
+            else:
+                self._refuse(entry, AsteriskUnreachable() if status == NOT_SENT else AgentOffline())
         if status is not None and status < 300:
-            if isinstance(request, DialLeg) and request.role == "agent":
-                self._rings(call_id)
+            if isinstance(request, Originate):
+                self.feed(call_id, LegDialed("agent"))
             return
-        if isinstance(request, DialLeg) and request.role == "agent" and status is None:
-            #: The dial was sent: she may be ringing, so this is never told as a failure to be tried again.
-            self._rings(call_id)
-        if isinstance(request, CreateLeg) and request.role == "agent":
-            entry = self._entries.get(call_id)
-            if entry:
-                self._refuse(entry, AsteriskUnreachable() if status is None else AgentOffline())
         self.feed(call_id, RequestFailed(request, status))
 
-    def _rings(self, call_id: str) -> None:
-        entry = self._entries.get(call_id)
-        if entry and entry.ringing and not entry.ringing.done():
+    def _rings(self, entry: _Entry) -> None:
+        if entry.ringing and not entry.ringing.done():
             entry.ringing.set_result(None)
 
     def _refuse(self, entry: _Entry, error: CtcError) -> None:
@@ -281,12 +299,15 @@ class Desk:
             #: Nobody may be waiting any more; the reason is in the log of the call.
             entry.ringing.exception()
 
-    def _close(self, entry: _Entry) -> None:
+    def _close(self, entry: _Entry, *, dialled: bool) -> None:
         """The outcome is final: the agent is free for the next call."""
         agent = entry.call.agent.email
         if self._open_by_agent.get(agent) == entry.call.id:
             del self._open_by_agent[agent]
-        if entry.ringing and not entry.ringing.done():
+        if dialled:
+            #: Her phone's answer overtook Asterisk's.
+            self._rings(entry)
+        elif entry.ringing and not entry.ringing.done():
             cancelled = entry.call.end_reason is EndReason.CANCELLED
             self._refuse(entry, CallFailed("The call was cancelled" if cancelled else None))
 
@@ -311,9 +332,9 @@ class Desk:
         taken, entry.happenings = entry.happenings, []
         return taken
 
-    def _write(self, entry: _Entry) -> None:
+    def _write(self, entry: _Entry, *, urgent: bool = False) -> None:
         if entry.row:
-            self._store.save(entry.call, self._take_happenings(entry))
+            self._store.save(entry.call, self._take_happenings(entry), urgent=urgent)
 
     # coming up, and coming back
 
@@ -355,3 +376,8 @@ class Desk:
         for entry in self._entries.values():
             if entry.timer:
                 entry.timer.cancel()
+
+
+def _times(call: Call) -> tuple[float | None, float | None, float | None]:
+    """What only we know and Asterisk cannot tell later: when things happened."""
+    return call.agent_answered_at, call.answered_at, call.ended_at

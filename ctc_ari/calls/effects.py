@@ -15,9 +15,9 @@ __all__ = [
     "DialLeg",
     "Effect",
     "HangUpLeg",
+    "Originate",
     "PlayTone",
     "Request",
-    "ShowContact",
     "StartRingback",
     "StopRingback",
 ]
@@ -37,14 +37,16 @@ class Request(Effect, frozen=True):
     """Something to be asked of Asterisk; a failure comes back as RequestFailed."""
 
 
+class Originate(Request, frozen=True):
+    """Ring the agent's phone, for so many seconds: one request, because every one more is heard as delay."""
+
+    timeout: int
+
+
 class CreateLeg(Request, frozen=True):
     """Create the side's channel; nothing rings yet."""
 
     role: Role
-
-
-class ShowContact(Request, frozen=True):
-    """Give the agent's channel the customer's name for its display, before it is dialled."""
 
 
 class DialLeg(Request, frozen=True):

@@ -1,6 +1,6 @@
 """The one place where calls are decided: `step(call, input, now) -> (call, effects)`, pure and in one table.
 
-    placing ── stored and channel ready ──> ringing_agent ── agent answers ──> ringing_customer ── answers ──> talking
+    placing ── row committed ──────────────> ringing_agent ── agent answers ──> ringing_customer ── answers ──> talking
        │                                        │                                   │  │                         │
        │                                        │              busy, rejected, … ───┘  └── agent hangs up ──┐    │
        │                                        │              announcing ── tone over ──────────────────┐  │    │
@@ -26,8 +26,8 @@ from ctc_ari.calls.effects import (
     DialLeg,
     Effect,
     HangUpLeg,
+    Originate,
     PlayTone,
-    ShowContact,
     StartRingback,
     StopRingback,
 )
@@ -36,6 +36,7 @@ from ctc_ari.calls.inputs import (
     HangUp,
     Input,
     LegAnswered,
+    LegDialed,
     LegGone,
     LegReady,
     LegRinging,
@@ -64,13 +65,8 @@ Handler = Callable[[Call, Any, float], Step]
 
 
 def begin(call: Call, now: float) -> Step:
-    """The first step of an outbound call: its agent's channel is created while its row is committed."""
-    call = replace(
-        call,
-        agent_leg=replace(call.agent_leg, stage=LegStage.CREATING),
-        deadline=now + PLACING_SECONDS,
-    )
-    return call, (CreateLeg("agent"), Announce("call.created"))
+    """The first step of an outbound call, before its row is committed."""
+    return replace(call, deadline=now + PLACING_SECONDS), (Announce("call.created"),)
 
 
 def step(call: Call, happened: Input, now: float) -> Step:
@@ -93,46 +89,20 @@ def _stage(call: Call, role: Role, stage: LegStage) -> Call:
 
 
 def _stored(call: Call, stored: Stored, now: float) -> Step:
-    call = replace(call, stored=True, contact=call.contact or stored.contact)
-    return _dial_agent(call, now) if call.agent_leg.stage is LegStage.READY else (call, ())
+    """Ring the agent, and nothing beside it that could delay that."""
+    call = replace(
+        call,
+        phase=Phase.RINGING_AGENT,
+        stored=True,
+        contact=call.contact or stored.contact,
+        agent_leg=replace(call.agent_leg, stage=LegStage.DIALING),
+        deadline=now + call.agent_ring_timeout + RINGING_GRACE,
+    )
+    return call, (Originate(call.agent_ring_timeout),)
 
 
 def _store_failed(call: Call, _failed: StoreFailed, now: float) -> Step:
     return _end(call, EndReason.FAILED, "system", now)
-
-
-def _agent_ready(call: Call, ready: LegReady, now: float) -> Step:
-    call = _stage(call, ready.role, LegStage.READY)
-    return _dial_agent(call, now) if call.stored and ready.role == "agent" else (call, ())
-
-
-def _dial_agent(call: Call, now: float) -> Step:
-    """Ring the agent; what the answer will need is made while she reaches for the phone."""
-    call = replace(
-        call,
-        phase=Phase.RINGING_AGENT,
-        agent_leg=replace(call.agent_leg, stage=LegStage.DIALING),
-        customer_leg=replace(call.customer_leg, stage=LegStage.CREATING),
-        bridge=True,
-        deadline=now + call.agent_ring_timeout + RINGING_GRACE,
-    )
-    name: tuple[Effect, ...] = (ShowContact(),) if call.contact else ()
-    return call, (*name, DialLeg("agent", call.agent_ring_timeout), CreateBridge(), CreateLeg("customer"))
-
-
-def _placing_failed(call: Call, failed: RequestFailed, now: float) -> Step:
-    match failed.request:
-        case CreateLeg():
-            #: A refusal is Asterisk's word that the endpoint cannot be reached; silence is not.
-            reason = EndReason.FAILED if failed.status is None else EndReason.UNREACHABLE
-            gone = LegStage.CREATING if failed.status is None else LegStage.GONE
-            return _end(_stage(call, "agent", gone), reason, "system", now)
-        case _:
-            return call, ()
-
-
-def _placing_gone(call: Call, gone: LegGone, now: float) -> Step:
-    return _end(_stage(call, gone.role, LegStage.GONE), EndReason.FAILED, "system", now)
 
 
 def _placing_late(call: Call, _passed: DeadlinePassed, now: float) -> Step:
@@ -142,10 +112,22 @@ def _placing_late(call: Call, _passed: DeadlinePassed, now: float) -> Step:
 # ringing_agent: the customer's channel and the bridge come about meanwhile
 
 
+def _agent_dialed(call: Call, dialed: LegDialed, _now: float) -> Step:
+    return _prepare_customer(call) if dialed.role == "agent" else (call, ())
+
+
+def _prepare_customer(call: Call) -> Step:
+    """What the agent's answer will need is made while she reaches for the phone."""
+    if call.customer_leg.stage is not LegStage.ABSENT:
+        return call, ()
+    return replace(_stage(call, "customer", LegStage.CREATING), bridge=True), (CreateBridge(), CreateLeg("customer"))
+
+
 def _agent_ringing(call: Call, ringing: LegRinging, _now: float) -> Step:
     if ringing.role != "agent" or call.agent_leg.stage is not LegStage.DIALING:
         return call, ()
-    return _stage(call, "agent", LegStage.RINGING), (Announce("call.agent_ringing"),)
+    call, effects = _prepare_customer(_stage(call, "agent", LegStage.RINGING))
+    return call, (*effects, Announce("call.agent_ringing"))
 
 
 def _customer_ready(call: Call, ready: LegReady, _now: float) -> Step:
@@ -163,7 +145,7 @@ def _agent_answered(call: Call, answered: LegAnswered, now: float) -> Step:
         agent_answered_at=now,
         deadline=now + call.customer_ring_timeout + RINGING_GRACE,
     )
-    call, effects = _dial_customer(call) if call.customer_leg.stage is LegStage.READY else (call, ())
+    call, effects = _dial_customer(call) if call.customer_leg.stage is LegStage.READY else _prepare_customer(call)
     return call, (*effects, Announce("call.agent_answered"))
 
 
@@ -187,9 +169,11 @@ def _ringing_agent_failed(call: Call, failed: RequestFailed, now: float) -> Step
         case _, None | 409:
             #: Unknown, or there already: events or the deadline will tell.
             return call, ()
+        case Originate(), _:
+            return _end(_stage(call, "agent", LegStage.GONE), EndReason.UNREACHABLE, "system", now)
         case CreateLeg("customer"), _:
             return _end(_stage(call, "customer", LegStage.GONE), EndReason.UNREACHABLE, "system", now)
-        case ((DialLeg("agent") | CreateBridge()), _):
+        case CreateBridge(), _:
             return _end(call, EndReason.FAILED, "system", now)
         case _:
             return call, ()
@@ -231,21 +215,24 @@ def _customer_answered(call: Call, answered: LegAnswered, now: float) -> Step:
 
 
 def _leg_gone_before_talk(call: Call, gone: LegGone, now: float) -> Step:
-    call = _stage(call, gone.role, LegStage.GONE)
+    before, call = call, _stage(call, gone.role, LegStage.GONE)
     if gone.role == "agent":
         return _end(call, EndReason.AGENT_HANGUP, "agent", now)
-    return _tell_agent(call, customer_outcome(gone.sip_status, gone.cause), now)
+    return _tell_agent(before, call, customer_outcome(gone.sip_status, gone.cause), now)
 
 
 def _ringing_customer_failed(call: Call, failed: RequestFailed, now: float) -> Step:
     match failed.request, failed.status:
-        case _, None | 404 | 409:
-            #: Unknown, already so, or a channel that is just ending: its own event follows.
+        case _, None | 409:
+            #: Unknown, or already so: events or the deadline will tell.
+            return call, ()
+        case (DialLeg(), 404) | (BridgeLegs(), 400):
+            #: "Channel not found": it is just ending, and its own event says why.
             return call, ()
         case CreateLeg("customer"), _:
-            return _tell_agent(_stage(call, "customer", LegStage.GONE), EndReason.UNREACHABLE, now)
+            return _tell_agent(call, _stage(call, "customer", LegStage.GONE), EndReason.UNREACHABLE, now)
         case DialLeg("customer"), _:
-            return _tell_agent(call, EndReason.UNREACHABLE, now)
+            return _tell_agent(call, call, EndReason.UNREACHABLE, now)
         case ((BridgeLegs() | CreateBridge()), _):
             return _end(call, EndReason.FAILED, "system", now)
         case _:
@@ -253,12 +240,13 @@ def _ringing_customer_failed(call: Call, failed: RequestFailed, now: float) -> S
 
 
 def _customer_too_late(call: Call, _passed: DeadlinePassed, now: float) -> Step:
-    return _tell_agent(call, EndReason.CUSTOMER_NO_ANSWER, now)
+    dialled = call.customer_leg.stage in (LegStage.DIALING, LegStage.RINGING)
+    return _tell_agent(call, call, EndReason.CUSTOMER_NO_ANSWER if dialled else EndReason.FAILED, now)
 
 
-def _tell_agent(call: Call, reason: EndReason, now: float) -> Step:
-    """The customer cannot be had: the agent hears that, then is released."""
-    quiet: tuple[Effect, ...] = (StopRingback(),) if call.customer_leg.stage is LegStage.RINGING else ()
+def _tell_agent(before: Call, call: Call, reason: EndReason, now: float) -> Step:
+    """The customer cannot be had: the agent hears that instead of ringback, then is released."""
+    quiet: tuple[Effect, ...] = (StopRingback(),) if before.customer_leg.stage is LegStage.RINGING else ()
     left: tuple[Effect, ...] = (HangUpLeg("customer"),) if call.customer_leg.exists else ()
     call = replace(
         call,
@@ -279,7 +267,8 @@ def _conversation_over(call: Call, gone: LegGone, now: float) -> Step:
 
 def _talking_failed(call: Call, failed: RequestFailed, now: float) -> Step:
     match failed.request, failed.status:
-        case BridgeLegs(), int(status) if status not in (404, 409):
+        case BridgeLegs(), int(status) if status not in (400, 409):
+            #: 404 is "Bridge not found": they would never hear each other.
             return _end(call, EndReason.FAILED, "system", now)
         case _:
             return call, ()
@@ -348,8 +337,11 @@ def _last_leg(call: Call, gone: LegGone, _now: float) -> Step:
     return _clean_up(call)
 
 
-def _came_too_late(call: Call, ready: LegReady, _now: float) -> Step:
-    return _stage(call, ready.role, LegStage.READY), (HangUpLeg(ready.role),)
+def _came_too_late(call: Call, late: LegReady | LegRinging | LegAnswered, _now: float) -> Step:
+    """A channel thought gone exists: its creation was carried out late."""
+    if call.leg(late.role).exists:
+        return call, ()
+    return _stage(call, late.role, LegStage.READY), (HangUpLeg(late.role),)
 
 
 def _ending_failed(call: Call, failed: RequestFailed, now: float) -> Step:
@@ -376,35 +368,45 @@ def _stored_late(call: Call, _stored: Stored, _now: float) -> Step:
 def _observed(call: Call, observed: Observed, now: float) -> Step:
     """Compare with what Asterisk really has, and go on from there."""
     outcome = resume(call, observed)
-    call = outcome.call
+    before, call = call, outcome.call
     match outcome.reason:
         case EndReason() as reason if outcome.tell_agent:
-            return _tell_agent(call, reason, now)
+            return _tell_agent(before, call, reason, now)
         case EndReason() as reason:
             return _end(call, reason, outcome.by, now)
-    if call.phase is Phase.RINGING_CUSTOMER and call.agent_answered_at is None:
+    if before.phase is Phase.PLACING:
+        call = replace(call, deadline=now + call.agent_ring_timeout + RINGING_GRACE)
+    return _note_progress(call, outcome.effects, now)
+
+
+def _note_progress(call: Call, effects: tuple[Effect, ...], now: float) -> Step:
+    """What happened while we were away is told now, and each stage has its full time."""
+    if call.phase in (Phase.RINGING_CUSTOMER, Phase.TALKING) and call.agent_answered_at is None:
         call = replace(call, agent_answered_at=now, deadline=now + call.customer_ring_timeout + RINGING_GRACE)
+        effects = (*effects, Announce("call.agent_answered"))
     if call.phase is Phase.TALKING and call.answered_at is None:
         call = replace(call, answered_at=now, deadline=now + call.max_seconds)
-    return call, outcome.effects
+        effects = (*effects, Announce("call.answered"))
+    return call, effects
 
 
 def _observed_ending(call: Call, observed: Observed, _now: float) -> Step:
-    for role, stage in (("agent", observed.agent), ("customer", observed.customer)):
-        if stage is None:
-            call = _stage(call, role, LegStage.GONE)  # type: ignore[arg-type]
-    return _clean_up(call)
+    """What is listed has to go, even a channel we thought gone: its creation was carried out late."""
+    call = _stage(call, "agent", observed.agent or LegStage.GONE)
+    call = _stage(call, "customer", observed.customer or LegStage.GONE)
+    return _clean_up(replace(call, bridge=call.bridge or observed.bridge))
 
 
 _ROWS: dict[type[Input], tuple[Handler, ...]] = {
     #              placing         ringing_agent            ringing_customer          talking            announcing          ending
     Stored:         (_stored,        ignore,                  ignore,                   ignore,            ignore,             _stored_late),
     StoreFailed:    (_store_failed,  ignore,                  ignore,                   ignore,            ignore,             ignore),
-    LegReady:       (_agent_ready,   _customer_ready,         _customer_ready_late,     ignore,            ignore,             _came_too_late),
-    LegRinging:     (ignore,         _agent_ringing,          _customer_ringing,        ignore,            ignore,             ignore),
-    LegAnswered:    (ignore,         _agent_answered,         _customer_answered,       ignore,            ignore,             ignore),
-    LegGone:        (_placing_gone,  _leg_gone_before_answer, _leg_gone_before_talk,    _conversation_over, _listener_gone,    _last_leg),
-    RequestFailed:  (_placing_failed, _ringing_agent_failed,  _ringing_customer_failed, _talking_failed,   _announcing_failed, _ending_failed),
+    LegReady:       (ignore,         _customer_ready,         _customer_ready_late,     ignore,            _came_too_late,     _came_too_late),
+    LegDialed:      (ignore,         _agent_dialed,           ignore,                   ignore,            ignore,             ignore),
+    LegRinging:     (ignore,         _agent_ringing,          _customer_ringing,        ignore,            _came_too_late,     _came_too_late),
+    LegAnswered:    (ignore,         _agent_answered,         _customer_answered,       ignore,            _came_too_late,     _came_too_late),
+    LegGone:        (ignore,         _leg_gone_before_answer, _leg_gone_before_talk,    _conversation_over, _listener_gone,    _last_leg),
+    RequestFailed:  (ignore,         _ringing_agent_failed,  _ringing_customer_failed, _talking_failed,   _announcing_failed, _ending_failed),
     HangUp:         (_cancelled,     _cancelled,              _cancelled,               _hung_up,          _release,           ignore),
     DeadlinePassed: (_placing_late,  _agent_too_late,         _customer_too_late,       _too_long,         _release,           _try_again),
     Observed:       (_observed,      _observed,               _observed,                _observed,         _observed,          _observed_ending),

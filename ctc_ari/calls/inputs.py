@@ -12,6 +12,7 @@ __all__ = [
     "HangUp",
     "Input",
     "LegAnswered",
+    "LegDialed",
     "LegGone",
     "LegReady",
     "LegRinging",
@@ -38,6 +39,12 @@ class StoreFailed(Input, frozen=True):
 
 class LegReady(Input, frozen=True):
     """A created channel entered our Stasis application."""
+
+    role: Role
+
+
+class LegDialed(Input, frozen=True):
+    """Asterisk took the request to ring this phone; its INVITE is on its way."""
 
     role: Role
 

@@ -43,7 +43,7 @@ class CallState(StrEnum):
 class Phase(StrEnum):
     """Where the engine stands; finer than CallState."""
 
-    #: The agent's channel is being created beside the commit of the row; nothing rings.
+    #: Its row is being committed; nothing rings.
     PLACING = "placing"
     RINGING_AGENT = "ringing_agent"
     RINGING_CUSTOMER = "ringing_customer"

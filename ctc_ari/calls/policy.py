@@ -27,12 +27,13 @@ class Admission:
         if live >= limits.concurrent_calls:
             raise LimitReached("Too many calls at once; wait until one has ended", retry_after=1)
         interval = 1.0 / limits.calls_per_second
-        conforms_at = max(self._conforms_at, now)
+        #: Further ahead than a burst reaches: the clock was set back.
+        conforms_at = max(self._conforms_at, now) if self._conforms_at <= now + 1.0 + interval else now
         wait = conforms_at + interval - now - 1.0
         if wait > 1e-6:
             raise LimitReached("Too many calls per second; slow down", retry_after=wait)
         times = self._per_agent.setdefault(agent, deque())
-        while times and times[0] <= now - MINUTE:
+        while times and not _within(times[0], MINUTE, now):
             times.popleft()
         if len(times) >= limits.agent_calls_per_minute:
             raise LimitReached("Too many calls for this agent within a minute", retry_after=times[0] + MINUTE - now)
@@ -41,8 +42,17 @@ class Admission:
 
     def forget_idle(self, now: float) -> None:
         """Drop agents who placed no call within the last minute."""
-        for agent in [agent for agent, times in self._per_agent.items() if not times or times[-1] <= now - MINUTE]:
+        for agent in [agent for agent, times in self._per_agent.items() if not _recent(times, now)]:
             del self._per_agent[agent]
+
+
+def _within(time: float, window: float, now: float) -> bool:
+    """A time far ahead is not recent: the clock was set back since."""
+    return abs(now - time) < window
+
+
+def _recent(times: deque[float], now: float) -> bool:
+    return bool(times) and _within(times[-1], MINUTE, now)
 
 
 class RecentCalls:
@@ -60,7 +70,7 @@ class RecentCalls:
     def find(self, agent: str, number: str, now: float) -> str | None:
         """The call that a click now would repeat, if it was created within the window."""
         created_at, call_id = self._calls.get((agent, number), (float("-inf"), ""))
-        return call_id if now - created_at < self._window else None
+        return call_id if _within(created_at, self._window, now) else None
 
     def forget(self, agent: str, number: str) -> None:
         """This call could not be started: a second click is a new try."""
@@ -70,6 +80,6 @@ class RecentCalls:
         """Drop what is out of the window; entries are in the order they were made."""
         while self._calls:
             key = next(iter(self._calls))
-            if now - self._calls[key][0] < self._window:
+            if _within(self._calls[key][0], self._window, now):
                 return
             del self._calls[key]

@@ -11,8 +11,10 @@ from ctc_ari.calls.effects import Request
 from ctc_ari.calls.inputs import Input, Observed
 from ctc_ari.calls.model import Call, Contact
 
-__all__ = ["CallStore", "Happening", "Listener", "Replied", "Snapshot", "Telephony"]
+__all__ = ["NOT_SENT", "CallStore", "Happening", "Listener", "Replied", "Snapshot", "Telephony"]
 
+#: A status that says that the request never left: Asterisk knows nothing of it.
+NOT_SENT = 503
 #: Told of every answer: the request and its HTTP status, None when no answer came in time.
 Replied = Callable[[Request, int | None], None]
 
@@ -80,15 +82,15 @@ class CallStore(Protocol):
         """Whether the last attempt to write succeeded."""
         ...
 
-    async def add(self, call: Call, happenings: Sequence[Happening]) -> Contact | None:
+    async def add(self, call: Call) -> Contact | None:
         """Commit a new call; returns the contact its number belongs to.
 
         Raises AgentBusy when the agent has a live call already, DatabaseUnreachable.
         """
         ...
 
-    def save(self, call: Call, happenings: Sequence[Happening]) -> None:
-        """Write this state soon, in order; kept and tried again while the database is away."""
+    def save(self, call: Call, happenings: Sequence[Happening], *, urgent: bool = False) -> None:
+        """Write this state, at once or within moments, in order; kept and tried again while the database is away."""
         ...
 
     async def load_live(self, node: str) -> list[tuple[Call, int]]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from ctc_ari.calls.effects import BridgeLegs, CreateBridge, CreateLeg, DialLeg, Effect
+from ctc_ari.calls.effects import (
+    BridgeLegs,
+    CreateBridge,
+    CreateLeg,
+    DialLeg,
+    Effect,
+    StartRingback,
+    StopRingback,
+)
 from ctc_ari.calls.inputs import Observed
 from ctc_ari.calls.model import Call, EndedBy, EndReason, Leg, LegStage, Phase
 
@@ -24,7 +32,7 @@ class Resumed(msgspec.Struct, frozen=True):
 
 
 def resume(call: Call, observed: Observed) -> Resumed:
-    """Judge an open call. A leg we know to be gone stays gone: the list may be older than the news."""
+    """Judge an open call. The list is newer than all we knew: events since it was taken are told after it."""
     agent = _seen(call.agent_leg, observed.agent)
     customer = _seen(call.customer_leg, observed.customer)
     before = call
@@ -35,20 +43,19 @@ def resume(call: Call, observed: Observed) -> Resumed:
         return Resumed(call)
     if agent.stage is LegStage.UP:
         return _agent_on_the_line(before, call, observed)
-    if before.phase is Phase.PLACING and agent.stage is not LegStage.RINGING:
-        #: Its row may be there, its dial was never confirmed, and whoever clicked has long been told so.
-        return Resumed(call, reason=EndReason.FAILED)
-    return _still_ringing(call, agent, customer)
+    return _still_ringing(before, call, observed)
+
+
+_PROGRESS = (LegStage.ABSENT, LegStage.CREATING, LegStage.READY, LegStage.DIALING, LegStage.RINGING, LegStage.UP)
 
 
 def _seen(leg: Leg, stage: LegStage | None) -> Leg:
-    if leg.stage is LegStage.GONE or (leg.stage is LegStage.ABSENT and stage is None):
-        return leg
+    """No leg goes back: Asterisk lists a dialled channel as Down until its phone rings."""
     if stage is None:
-        return replace(leg, stage=LegStage.GONE)
-    if stage is LegStage.READY and leg.stage is LegStage.DIALING:
-        return leg
-    return replace(leg, stage=stage)
+        return leg if leg.stage is LegStage.ABSENT else replace(leg, stage=LegStage.GONE)
+    if leg.stage is LegStage.GONE:
+        return replace(leg, stage=stage)
+    return replace(leg, stage=max(leg.stage, stage, key=_PROGRESS.index))
 
 
 def _without_agent(call: Call, observed: Observed) -> Resumed:
@@ -60,52 +67,66 @@ def _without_agent(call: Call, observed: Observed) -> Resumed:
         return Resumed(call, reason=EndReason.COMPLETED, by="agent" if call.customer_leg.exists else "system")
     if call.phase is Phase.RINGING_CUSTOMER and call.customer_leg.exists:
         return Resumed(call, reason=EndReason.AGENT_HANGUP, by="agent")
-    if call.phase is Phase.PLACING:
-        return Resumed(call, reason=EndReason.FAILED)
     return Resumed(call, reason=EndReason.LOST)
 
 
-def _still_ringing(call: Call, agent: Leg, customer: Leg) -> Resumed:
-    if customer.stage is LegStage.GONE:
+def _still_ringing(before: Call, call: Call, observed: Observed) -> Resumed:
+    customer = call.customer_leg
+    if customer.stage is LegStage.GONE and not _never_made(before):
         return Resumed(call, reason=EndReason.UNREACHABLE)
-    stage = LegStage.RINGING if agent.stage is LegStage.RINGING else LegStage.DIALING
-    call = replace(call, phase=Phase.RINGING_AGENT, stored=True, agent_leg=replace(agent, stage=stage))
-    return _with_customer(call, ())
+    stage = LegStage.RINGING if call.agent_leg.stage is LegStage.RINGING else LegStage.DIALING
+    call = replace(call, phase=Phase.RINGING_AGENT, stored=True, agent_leg=replace(call.agent_leg, stage=stage))
+    return _with_customer(call, observed)
 
 
-def _with_customer(call: Call, effects: tuple[Effect, ...]) -> Resumed:
+def _never_made(before: Call) -> bool:
+    """Its channel was asked for, if at all, and never seen: it cannot have been dialled."""
+    return before.customer_leg.stage in (LegStage.ABSENT, LegStage.CREATING)
+
+
+def _with_customer(call: Call, observed: Observed) -> Resumed:
     """Create what the answer will need; what is there already answers 409 and is left alone."""
+    effects = _bridge(observed)
     if not call.customer_leg.exists:
-        call = replace(call, bridge=True, customer_leg=replace(call.customer_leg, stage=LegStage.CREATING))
-        effects = (*effects, CreateBridge(), CreateLeg("customer"))
-    return Resumed(call, effects)
+        call = replace(call, customer_leg=replace(call.customer_leg, stage=LegStage.CREATING))
+        effects = (*effects, CreateLeg("customer"))
+    return Resumed(replace(call, bridge=True), effects)
+
+
+def _bridge(observed: Observed) -> tuple[Effect, ...]:
+    return () if observed.bridge else (CreateBridge(),)
 
 
 def _agent_on_the_line(before: Call, call: Call, observed: Observed) -> Resumed:
     customer = call.customer_leg
-    dialled = before.customer_leg.stage in (LegStage.DIALING, LegStage.RINGING, LegStage.UP)
-    call = replace(call, stored=True)
-    bridge: tuple[Effect, ...] = () if observed.bridged >= {"agent", "customer"} else (BridgeLegs(),)
+    #: An agent in the bridge proves it, whatever we last wrote: she is put there right after the dial.
+    dialled = "agent" in observed.bridged or before.customer_leg.stage in (
+        LegStage.DIALING,
+        LegStage.RINGING,
+        LegStage.UP,
+    )
+    call = replace(call, stored=True, bridge=True)
+    both: tuple[Effect, ...] = () if observed.bridged >= {"agent", "customer"} else (*_bridge(observed), BridgeLegs())
     match customer.stage:
         case LegStage.UP:
-            return Resumed(replace(call, phase=Phase.TALKING), bridge)
+            #: Whether ringback was stopped when she answered is not known.
+            return Resumed(replace(call, phase=Phase.TALKING), (StopRingback(), *both))
         case LegStage.GONE if before.phase is Phase.TALKING:
             return Resumed(call, reason=EndReason.COMPLETED, by="customer")
         case LegStage.GONE if dialled:
             return Resumed(call, reason=EndReason.LOST, tell_agent=True)
-        case LegStage.GONE:
+        case LegStage.GONE if not _never_made(before):
             return Resumed(call, reason=EndReason.UNREACHABLE, tell_agent=True)
     call = replace(call, phase=Phase.RINGING_CUSTOMER)
     match customer.stage:
         case LegStage.RINGING:
-            return Resumed(call, bridge)
-        case LegStage.DIALING | LegStage.READY if "agent" in observed.bridged or dialled:
+            ring: tuple[Effect, ...] = () if before.customer_leg.stage is LegStage.RINGING else (StartRingback(),)
+            return Resumed(call, (*ring, *both))
+        case LegStage.DIALING | LegStage.READY if dialled or customer.stage is LegStage.DIALING:
             call = replace(call, customer_leg=replace(customer, stage=LegStage.DIALING))
-            return Resumed(call, bridge)
+            return Resumed(call, both)
         case LegStage.READY:
-            call = replace(call, bridge=True, customer_leg=replace(customer, stage=LegStage.DIALING))
-            dial = DialLeg("customer", call.customer_ring_timeout)
-            create: tuple[Effect, ...] = () if observed.bridge else (CreateBridge(),)
-            return Resumed(call, (*create, dial, BridgeLegs()))
+            call = replace(call, customer_leg=replace(customer, stage=LegStage.DIALING))
+            return Resumed(call, (*_bridge(observed), DialLeg("customer", call.customer_ring_timeout), BridgeLegs()))
         case _:
-            return _with_customer(call, ())
+            return _with_customer(call, observed)

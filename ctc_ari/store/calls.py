@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +24,8 @@ log = structlog.get_logger(__name__)
 #: Seconds a click waits for its row.
 ADD_DEADLINE = 2.0
 RETRY_SECONDS = 0.5
+#: Changes that are not urgent wait this long for others. What a crash loses in this time, Asterisk still knows.
+LINGER_SECONDS = 0.05
 
 #: One row per call, whatever number of calls arrive together; those whose agent has a live call are left out.
 _ADD = """
@@ -38,11 +41,6 @@ with incoming as (
     from incoming
     on conflict do nothing
     returning id, number, contact_id
-), noted as (
-    insert into call_journal (call_id, seq, at, event)
-    select t.call_id, t.seq, to_timestamp(t.at), t.event
-    from unnest($12::text[], $13::int[], $14::float8[], $15::text[]) as t (call_id, seq, at, event)
-    join added on added.id = t.call_id
 )
 select added.id, contact.id as contact_id, contact.name as contact_name
 from added
@@ -55,25 +53,48 @@ left join lateral (
 ) contact on true
 """
 
-#: The newest state of each call, and whatever happened on the way there.
+#: The newest state of each call, and whatever happened on the way there. An ended call is inserted if need be: an
+#: insert that was never confirmed may be carried out after this, and must then find it ended.
 _SAVE = """
 with changed as (
-    select * from unnest(
-        $1::text[], $2::text[], $3::text[], $4::text[], $5::float8[], $6::float8[], $7::float8[], $8::text[],
-        $9::text[], $10::text[]
-    ) as t (id, state, phase, contact_id, agent_answered_at, answered_at, ended_at, end_reason, ended_by, snapshot)
-), saved as (
+    select id, node, direction, state, phase, agent_email, device, number, contact_id,
+           to_timestamp(created_at) as created_at, to_timestamp(agent_answered_at) as agent_answered_at,
+           to_timestamp(answered_at) as answered_at, to_timestamp(ended_at) as ended_at, end_reason, ended_by,
+           snapshot::jsonb as snapshot
+    from unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+        $10::float8[], $11::text[], $12::float8[], $13::float8[], $14::float8[], $15::text[], $16::text[]
+    ) as t (
+        id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, snapshot,
+        agent_answered_at, answered_at, ended_at, end_reason, ended_by
+    )
+), going_on as (
     update calls set
         state = changed.state, phase = changed.phase, contact_id = changed.contact_id,
-        agent_answered_at = to_timestamp(changed.agent_answered_at), answered_at = to_timestamp(changed.answered_at),
-        ended_at = to_timestamp(changed.ended_at), end_reason = changed.end_reason, ended_by = changed.ended_by,
-        snapshot = changed.snapshot::jsonb, updated_at = now()
-    from changed where calls.id = changed.id
+        agent_answered_at = changed.agent_answered_at, answered_at = changed.answered_at,
+        snapshot = changed.snapshot, updated_at = now()
+    from changed where calls.id = changed.id and changed.state <> 'ended'
     returning calls.id
+), ended as (
+    insert into calls (
+        id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, agent_answered_at,
+        answered_at, ended_at, end_reason, ended_by, snapshot
+    )
+    select id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, agent_answered_at,
+           answered_at, ended_at, end_reason, ended_by, snapshot
+    from changed where state = 'ended'
+    on conflict (id) do update set
+        state = excluded.state, phase = excluded.phase, contact_id = excluded.contact_id,
+        agent_answered_at = excluded.agent_answered_at, answered_at = excluded.answered_at,
+        ended_at = excluded.ended_at, end_reason = excluded.end_reason, ended_by = excluded.ended_by,
+        snapshot = excluded.snapshot, updated_at = now()
+    returning id
+), saved as (
+    select id from going_on union all select id from ended
 )
 insert into call_journal (call_id, seq, at, event)
 select t.call_id, t.seq, to_timestamp(t.at), t.event
-from unnest($11::text[], $12::int[], $13::float8[], $14::text[]) as t (call_id, seq, at, event)
+from unnest($17::text[], $18::int[], $19::float8[], $20::text[]) as t (call_id, seq, at, event)
 join saved on saved.id = t.call_id
 on conflict do nothing
 """
@@ -99,11 +120,10 @@ def _drop(connection: asyncpg.Connection[asyncpg.Record] | None) -> None:
 
 
 class _Addition:
-    __slots__ = ("call", "committed", "happenings")
+    __slots__ = ("call", "committed")
 
-    def __init__(self, call: Call, happenings: Sequence[Happening], committed: asyncio.Future[Contact | None]) -> None:
+    def __init__(self, call: Call, committed: asyncio.Future[Contact | None]) -> None:
         self.call = call
-        self.happenings = happenings
         self.committed = committed
 
 
@@ -115,11 +135,13 @@ class PostgresCallStore:
         self._url = url
         self._additions: list[_Addition] = []
         self._changes: dict[str, tuple[Call, list[Happening]]] = {}
-        #: Agents of the calls being written right now.
-        self._writing: set[str] = set()
+        #: Changes being written right now.
+        self._writing: dict[str, tuple[Call, list[Happening]]] = {}
         self._to_add = asyncio.Event()
         self._to_save = asyncio.Event()
         self._saved = asyncio.Event()
+        #: Somebody waits for the changes.
+        self._hurry = asyncio.Event()
         self._writable = True
 
     @property
@@ -132,10 +154,10 @@ class PostgresCallStore:
         """How many calls have changes that are not in the database yet."""
         return len(self._changes)
 
-    async def add(self, call: Call, happenings: Sequence[Happening]) -> Contact | None:
+    async def add(self, call: Call) -> Contact | None:
         """Commit a new call; returns the contact its number belongs to."""
         committed: asyncio.Future[Contact | None] = asyncio.get_running_loop().create_future()
-        self._additions.append(_Addition(call, happenings, committed))
+        self._additions.append(_Addition(call, committed))
         self._to_add.set()
         try:
             async with asyncio.timeout(ADD_DEADLINE):
@@ -144,12 +166,14 @@ class PostgresCallStore:
             self._writable = False
             raise DatabaseUnreachable from None
 
-    def save(self, call: Call, happenings: Sequence[Happening]) -> None:
-        """Write this state soon; only the newest state of a call is written, and all that happened to it."""
+    def save(self, call: Call, happenings: Sequence[Happening], *, urgent: bool = False) -> None:
+        """Write this state, at once or with others: the newest of a call, and all that happened to it."""
         _, before = self._changes.get(call.id, (call, []))
         self._changes[call.id] = (call, [*before, *happenings])
         self._saved.clear()
         self._to_save.set()
+        if urgent:
+            self._hurry.set()
 
     async def load_live(self, node: str) -> list[tuple[Call, int]]:
         """Calls of this node whose outcome was open when last written, with the last position in their journal."""
@@ -165,8 +189,9 @@ class PostgresCallStore:
 
     async def find(self, call_id: str) -> Call | None:
         """Any call; a change that is still on its way is seen already."""
-        if call_id in self._changes:
-            return self._changes[call_id][0]
+        for changes in (self._changes, self._writing):
+            if call_id in changes:
+                return changes[call_id][0]
         async with acquire(self._pool) as connection:
             row = await connection.fetchrow(_FIND, call_id)
         return _decode.decode(row["snapshot"]) if row else None
@@ -200,6 +225,8 @@ class PostgresCallStore:
         try:
             async with asyncio.timeout(seconds):
                 while self._changes or self._writing:
+                    self._hurry.set()
+                    self._saved.clear()
                     await self._saved.wait()
         except TimeoutError:
             log.warning("changes not written", calls=self.unsaved)
@@ -211,6 +238,8 @@ class PostgresCallStore:
             try:
                 if connection is None or connection.is_closed():
                     connection = await connect(self._url)
+                    #: One plan serves any number of rows; planning anew would cost as much as the insert.
+                    await connection.execute("set plan_cache_mode = force_generic_plan")
                     #: Parsed and planned now, not when somebody clicks.
                     await connection.execute(statement, *nothing)
                 await wake.wait()
@@ -244,6 +273,8 @@ class PostgresCallStore:
                 log.info("database back")
 
     async def _add_waiting(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        #: Whoever was just told that his call is committed may have its end to write first.
+        await asyncio.sleep(0)
         await self._wait_for_ends()
         #: Whoever gave up waiting was told so: his call must not come about behind his back.
         additions = [addition for addition in self._additions if not addition.committed.done()]
@@ -270,15 +301,22 @@ class PostgresCallStore:
 
     async def _wait_for_ends(self) -> None:
         """An agent's next call must not meet the row of her last one still live."""
-        agents = {addition.call.agent.email for addition in self._additions}
-        while agents & (self._writing | {call.agent.email for call, _ in self._changes.values()}):
+        while {addition.call.agent.email for addition in self._additions} & self._agents_being_written():
+            self._hurry.set()
             self._saved.clear()
             await self._saved.wait()
 
+    def _agents_being_written(self) -> set[str]:
+        return {call.agent.email for changes in (self._changes, self._writing) for call, _ in changes.values()}
+
     async def _save_waiting(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS):
+                await self._hurry.wait()
+        self._hurry.clear()
         changes, self._changes = self._changes, {}
         self._to_save.clear()
-        self._writing = {call.agent.email for call, _ in changes.values()}
+        self._writing = changes
         try:
             with database_errors():
                 await connection.execute(_SAVE, *_change_columns(changes), timeout=ADD_DEADLINE)
@@ -286,7 +324,7 @@ class PostgresCallStore:
             self._keep_unsaved(changes)
             raise
         finally:
-            self._writing = set()
+            self._writing = {}
             self._saved.set()
 
     def _keep_unsaved(self, changes: dict[str, tuple[Call, list[Happening]]]) -> None:
@@ -298,7 +336,23 @@ class PostgresCallStore:
 
 
 def _addition_columns(additions: Sequence[_Addition]) -> list[list[Any]]:
-    calls = [addition.call for addition in additions]
+    return _call_columns([addition.call for addition in additions])
+
+
+def _change_columns(changes: dict[str, tuple[Call, list[Happening]]]) -> list[list[Any]]:
+    calls = [call for call, _ in changes.values()]
+    return [
+        *_call_columns(calls),
+        [call.agent_answered_at for call in calls],
+        [call.answered_at for call in calls],
+        [call.ended_at for call in calls],
+        [call.end_reason.value if call.end_reason else None for call in calls],
+        [call.ended_by for call in calls],
+        *_journal_columns([happening for _, happenings in changes.values() for happening in happenings]),
+    ]
+
+
+def _call_columns(calls: Sequence[Call]) -> list[list[Any]]:
     return [
         [call.id for call in calls],
         [call.node for call in calls],
@@ -311,24 +365,6 @@ def _addition_columns(additions: Sequence[_Addition]) -> list[list[Any]]:
         [call.contact.id if call.contact else None for call in calls],
         [call.created_at for call in calls],
         [_encode(call).decode() for call in calls],
-        *_journal_columns([happening for addition in additions for happening in addition.happenings]),
-    ]
-
-
-def _change_columns(changes: dict[str, tuple[Call, list[Happening]]]) -> list[list[Any]]:
-    calls = [call for call, _ in changes.values()]
-    return [
-        [call.id for call in calls],
-        [call.state.value for call in calls],
-        [call.phase.value for call in calls],
-        [call.contact.id if call.contact else None for call in calls],
-        [call.agent_answered_at for call in calls],
-        [call.answered_at for call in calls],
-        [call.ended_at for call in calls],
-        [call.end_reason.value if call.end_reason else None for call in calls],
-        [call.ended_by for call in calls],
-        [_encode(call).decode() for call in calls],
-        *_journal_columns([happening for _, happenings in changes.values() for happening in happenings]),
     ]
 
 

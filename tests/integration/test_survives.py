@@ -34,7 +34,7 @@ async def next_click_works(desk: World) -> None:
 
 
 async def test_killed_while_the_agent_rings_then_the_call_goes_on(mortal: Killable) -> None:
-    call_id = await mortal.place("slow", number("answers"))
+    call_id = await mortal.place("slower", number("answers"))
     await mortal.kill()
     await mortal.start()
     call = await mortal.until(call_id, "talking")
@@ -44,15 +44,17 @@ async def test_killed_while_the_agent_rings_then_the_call_goes_on(mortal: Killab
     await next_click_works(mortal)
 
 
-async def test_agent_answers_while_the_service_is_down_then_the_customer_is_called_once(mortal: Killable) -> None:
+async def test_agent_answers_while_the_service_is_down_then_she_is_released_and_the_record_says_so(
+    mortal: Killable,
+) -> None:
     before = len(mortal.exchange.carrier.invites)
     call_id = await mortal.place("slow", number("answers"))
     await mortal.kill()
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(2.0)
     await mortal.start()
-    await mortal.until(call_id, "talking")
-    assert len(mortal.exchange.carrier.invites) - before == 1
-    await mortal.api("DELETE", f"/api/v1/calls/{call_id}")
+    assert (await mortal.until(call_id, "ended", 5.0))["end_reason"] == "lost"
+    await mortal.nothing_left()
+    assert len(mortal.exchange.carrier.invites) == before
     await next_click_works(mortal)
 
 

@@ -38,6 +38,7 @@ CARRIER_ID = "+442079460100"
 AGENTS = {
     "answers": phones.answer(),
     "slow": phones.answer(after=1.0),
+    "slower": phones.answer(after=3.0),
     "leaves": phones.answer(hang_up_after=1.0),
     "busy": phones.busy,
     "declines": phones.declined,
