@@ -1,0 +1,110 @@
+"""The agents' rows: read by the directory, changed by commands. A trigger tells every running instance of a change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import asyncpg
+import msgspec
+import structlog
+
+from ctc_ari.calls.model import Agent
+from ctc_ari.config import AgentSeed
+from ctc_ari.config_rules import check_agent_fields
+from ctc_ari.errors import AgentNotFound, Conflict
+from ctc_ari.store.pool import Connection, database_errors
+
+__all__ = ["add_agent", "read_agents", "remove_agent", "seed_agents", "set_agent"]
+
+log = structlog.get_logger(__name__)
+
+_SELECT = "select email, name, extension, desk_endpoint, contact, caller_id, device, auto_answer from agents "
+
+
+async def read_agents(connection: Connection) -> list[Agent]:
+    """Every agent, by e-mail. Raises DatabaseUnreachable."""
+    with database_errors():
+        rows = await connection.fetch(_SELECT + "order by email")
+    return [Agent(**dict(row)) for row in rows]
+
+
+async def add_agent(connection: Connection, agent: Agent, sip_password: str | None = None) -> Agent:
+    """A new agent. Raises ConfigError for a bad field, Conflict when e-mail or extension is taken."""
+    agent = _checked(agent)
+    with database_errors(), _taken(agent):
+        await connection.execute(
+            """
+            insert into agents (
+                email, name, extension, desk_endpoint, contact, caller_id, device, auto_answer, sip_password
+            ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            """,
+            *msgspec.structs.astuple(agent),
+            sip_password,
+        )
+    return agent
+
+
+async def set_agent(connection: Connection, email: str, **changes: object) -> Agent:
+    """Change some fields; None empties one. Raises AgentNotFound, ConfigError, Conflict."""
+    with database_errors():
+        async with connection.transaction():
+            row = await connection.fetchrow(_SELECT + "where email = $1 for update", email.lower())
+            if row is None:
+                raise AgentNotFound
+            agent = _checked(Agent(**{**dict(row), **changes}))
+            with _taken(agent):
+                await connection.execute(
+                    """
+                    update agents set email = $2, name = $3, extension = $4, desk_endpoint = $5, contact = $6,
+                        caller_id = $7, device = $8, auto_answer = $9, updated_at = now()
+                    where email = $1
+                    """,
+                    email.lower(),
+                    *msgspec.structs.astuple(agent),
+                )
+    return agent
+
+
+async def remove_agent(connection: Connection, email: str) -> None:
+    """The agent's calls stay in the log. Raises AgentNotFound."""
+    with database_errors():
+        removed = await connection.fetchval("delete from agents where email = $1 returning email", email.lower())
+    if removed is None:
+        raise AgentNotFound
+
+
+async def seed_agents(connection: Connection, seeds: Iterable[AgentSeed]) -> None:
+    """Insert the configuration's agents that are not there yet.
+
+    An agent that is there stays as she is, even if her seed changed: what an admin edited later counts more.
+    """
+    for seed in seeds:
+        fields = {name: getattr(seed, name) for name in Agent.__struct_fields__}
+        try:
+            await add_agent(connection, Agent(**fields), seed.sip_password)
+        except Conflict as conflict:
+            if not await _exists(connection, seed.email):
+                log.warning("agent of the configuration not added", email=seed.email, reason=conflict.message)
+
+
+async def _exists(connection: Connection, email: str) -> bool:
+    with database_errors():
+        return await connection.fetchval("select 1 from agents where email = $1", email.lower()) is not None
+
+
+def _checked(agent: Agent) -> Agent:
+    agent = msgspec.structs.replace(agent, email=agent.email.strip().lower())
+    check_agent_fields(agent)
+    return agent
+
+
+@contextmanager
+def _taken(agent: Agent) -> Iterator[None]:
+    """A unique constraint's name becomes the words an admin understands."""
+    try:
+        yield
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name == "agents_extension_key":
+            raise Conflict(f"Extension {agent.extension} belongs to another agent already.") from None
+        raise Conflict(f"There is an agent {agent.email} already.") from None

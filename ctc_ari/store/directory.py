@@ -1,0 +1,146 @@
+"""Agents and tokens in memory, always as the database has them; contacts from the database."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable, Sequence
+
+import asyncpg
+import msgspec
+import structlog
+
+from ctc_ari.calls.model import Agent
+from ctc_ari.config import AgentSeed
+from ctc_ari.directory import ContactRecord, Principal, split_token, token_matches
+from ctc_ari.errors import AgentNotFound, ConfigError, ContactNotFound, DatabaseUnreachable, Unauthorized
+from ctc_ari.store.agents import read_agents, seed_agents
+from ctc_ari.store.pool import Connection, Pool, acquire, connect, database_errors
+from ctc_ari.store.tokens import TokenRecord, read_tokens
+
+__all__ = ["PostgresDirectory"]
+
+log = structlog.get_logger(__name__)
+
+#: What the triggers on both tables notify.
+CHANNEL = "ctc_directory"
+#: Seconds between two looks without any notification: finds a connection that died in silence.
+RELOAD_INTERVAL = 30.0
+#: Seconds before a lost database is tried again; doubles up to the second figure.
+RETRY = (0.1, 5.0)
+
+#: Compared with when the token's id is unknown, so that the answer takes as long as for a wrong secret.
+_NO_HASH = bytes(32)
+
+
+_CONTACT = """
+    select id, name, array(
+        select number from contact_numbers where contact_id = contacts.id order by position, number
+    ) as numbers
+    from contacts where id = $1
+"""
+
+
+class _Contents(msgspec.Struct, frozen=True):
+    """One consistent picture; replaced as a whole."""
+
+    agents: dict[str, Agent] = {}
+    tokens: dict[str, TokenRecord] = {}
+
+
+class PostgresDirectory:
+    """Implements `ctc_ari.directory.Directory`. While the database is away, the last known picture counts."""
+
+    def __init__(
+        self, pool: Pool, url: str, seeds: Sequence[AgentSeed] = (), clock: Callable[[], float] = time.time
+    ) -> None:
+        self._pool = pool
+        self._url = url
+        self._seeds = seeds
+        self._clock = clock
+        self._contents = _Contents()
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Seed, load, and follow every change from now on. Raises DatabaseUnreachable."""
+        async with acquire(self._pool) as connection:
+            await seed_agents(connection, self._seeds)
+            self._contents = await _read(connection)
+        self._watching = asyncio.create_task(self._watch(), name="directory")
+
+    async def stop(self) -> None:
+        """Follow no more."""
+        if self._watching is not None:
+            self._watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watching
+            self._watching = None
+
+    def authenticate(self, token: str) -> Principal:
+        """Raises Unauthorized for an unknown, revoked or expired token; the same for each."""
+        record = self._contents.tokens.get(split_token(token) or "")
+        matches = token_matches(token, record.hash if record else _NO_HASH)
+        if record is None or not matches or not record.live(self._clock()):
+            raise Unauthorized
+        return record.principal
+
+    def agent(self, email: str) -> Agent:
+        """Raises AgentNotFound; letter case does not matter."""
+        try:
+            return self._contents.agents[email.lower()]
+        except KeyError:
+            raise AgentNotFound from None
+
+    async def contact(self, contact_id: str) -> ContactRecord:
+        """A contact, with or without numbers. Raises ContactNotFound, DatabaseUnreachable."""
+        try:
+            async with acquire(self._pool) as connection:
+                row = await connection.fetchrow(_CONTACT, contact_id)
+        except asyncpg.DataError:
+            #: A text that PostgreSQL cannot even hold is nobody's id.
+            raise ContactNotFound from None
+        if row is None:
+            raise ContactNotFound
+        return ContactRecord(row["id"], row["name"], tuple(row["numbers"]))
+
+    async def _watch(self) -> None:
+        """Follow the database for ever; reconnect when it went away."""
+        delay, longest = RETRY
+        while True:
+            try:
+                connection = await connect(self._url)
+                try:
+                    delay = RETRY[0]
+                    await self._follow(connection)
+                finally:
+                    #: Without a farewell that could take time: there may be nobody to hear it.
+                    connection.terminate()
+            except (DatabaseUnreachable, ConfigError, asyncpg.PostgresError) as error:
+                log.warning("directory cannot be followed", reason=str(error), retry_in=round(delay, 2))
+            except Exception:
+                #: Whatever it is, a revoked token must not stay valid because nobody looks any more.
+                log.exception("directory cannot be followed")
+            await asyncio.sleep(delay * random.uniform(0.8, 1.2))  # noqa: S311 -- spreads reconnects, no secret
+            delay = min(delay * 2, longest)
+
+    async def _follow(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        """Reload after every notification. Raises DatabaseUnreachable when the connection is lost."""
+        changed = asyncio.Event()
+        connection.add_termination_listener(lambda _: changed.set())
+        with database_errors():
+            await connection.add_listener(CHANNEL, lambda *_: changed.set())
+        while not connection.is_closed():
+            #: Cleared before reading: what changes meanwhile is read again.
+            changed.clear()
+            self._contents = await _read(connection)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), RELOAD_INTERVAL)
+        raise DatabaseUnreachable
+
+
+async def _read(connection: Connection) -> _Contents:
+    agents = await read_agents(connection)
+    tokens = await read_tokens(connection)
+    return _Contents({agent.email: agent for agent in agents}, {token.id: token for token in tokens})

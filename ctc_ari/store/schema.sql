@@ -1,0 +1,99 @@
+-- The database as it stands after every migration; a test keeps both equal. Nothing runs this file but that test.
+
+create table agents (
+    email         text        primary key check (email = lower(email) and email like '%_@_%'),
+    name          text        not null default '',
+    extension     text        unique check (extension ~ '^[0-9*#]{1,20}$'),
+    desk_endpoint text,
+    contact       text,
+    caller_id     text,
+    device        text        not null default 'desk' check (device in ('desk', 'web')),
+    auto_answer   boolean     not null default false,
+    sip_password  text,
+    created_at    timestamptz not null default now(),
+    updated_at    timestamptz not null default now()
+);
+
+-- A token is known by its public id; of its secret only the SHA-256 is here.
+create table tokens (
+    id         text        primary key,
+    name       text        not null,
+    hash       bytea       not null check (length(hash) = 32),
+    agents     text[],                  -- e-mail addresses it may act for; null: all
+    created_at timestamptz not null default now(),
+    expires_at timestamptz,
+    revoked_at timestamptz
+);
+create index tokens_name on tokens (name);
+
+create table contacts (
+    id         text        primary key,
+    name       text        not null,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+
+create table contact_numbers (
+    contact_id text    not null references contacts on delete cascade,
+    number     text    not null check (number ~ '^\+[1-9][0-9]{6,14}$'),
+    position   integer not null default 0,
+    primary key (contact_id, number)
+);
+create index contact_numbers_number on contact_numbers (number);
+
+-- `snapshot` is the engine's whole call, enough for another process to take it over; the columns are for queries.
+create table calls (
+    id                text        primary key,
+    node              text        not null,
+    direction         text        not null check (direction in ('outbound', 'inbound', 'internal')),
+    state             text        not null check (state in ('ringing_agent', 'ringing_customer', 'talking', 'ended')),
+    phase             text        not null,
+    agent_email       text        not null,
+    device            text        not null,
+    number            text        not null,
+    contact_id        text,
+    created_at        timestamptz not null,
+    agent_answered_at timestamptz,
+    answered_at       timestamptz,
+    ended_at          timestamptz,
+    end_reason        text,
+    ended_by          text,
+    snapshot          jsonb       not null,
+    updated_at        timestamptz not null default now()
+);
+-- Two clicks at once: the second one's insert fails here.
+create unique index calls_one_live_per_agent on calls (agent_email) where state <> 'ended';
+create index calls_live_by_node on calls (node) where state <> 'ended';
+create index calls_created_at on calls (created_at);
+
+create table call_journal (
+    call_id text        not null,
+    seq     integer     not null,
+    at      timestamptz not null,
+    event   text        not null,
+    data    jsonb,
+    primary key (call_id, seq)
+);
+
+-- `call_id` is null while the first request with that key is under way.
+create table idempotency_keys (
+    owner      text        not null,
+    key        text        not null,
+    request    bytea       not null,
+    call_id    text,
+    created_at timestamptz not null default now(),
+    primary key (owner, key)
+);
+create index idempotency_keys_created_at on idempotency_keys (created_at);
+
+-- Every instance keeps agents and tokens in memory and reloads them when told.
+create function notify_directory() returns trigger language plpgsql as $$
+begin
+    perform pg_notify('ctc_directory', tg_table_name);
+    return null;
+end
+$$;
+create trigger agents_changed after insert or update or delete or truncate on agents
+    for each statement execute function notify_directory();
+create trigger tokens_changed after insert or update or delete or truncate on tokens
+    for each statement execute function notify_directory();

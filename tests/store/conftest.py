@@ -1,0 +1,31 @@
+"""Fixtures: `server` for the session, a fresh `database_url` and `pool` for each test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from ctc_ari.store.pool import Pool
+from tests.store import databases
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[databases.Server]:
+    """One PostgreSQL for all of these tests."""
+    with databases.server() as running:
+        yield running
+
+
+@pytest.fixture
+async def database_url(server: databases.Server) -> AsyncIterator[str]:
+    """A database with the current schema and nothing in it."""
+    async with server.migrated() as url:
+        yield url
+
+
+@pytest.fixture
+async def pool(server: databases.Server, database_url: str) -> AsyncIterator[Pool]:
+    """Connections to that database."""
+    async with server.pool(database_url) as opened:
+        yield opened
