@@ -1,0 +1,398 @@
+"""The command: what an admin types, sees, and gets back as exit status. Every command runs as its own process."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ctc_ari.config import Config
+from ctc_ari.errors import SetupError
+from ctc_ari.runtime import asterisk
+from ctc_ari.runtime.postgres import embedded
+from ctc_ari.store.directory import PostgresDirectory
+from ctc_ari.store.pool import Pool, open_pool
+from tests.store import databases
+
+COMMANDS = [
+    [],
+    ["serve"],
+    ["demo"],
+    ["config"],
+    ["config", "check"],
+    ["asterisk"],
+    ["asterisk", "install"],
+    ["asterisk", "run"],
+    ["asterisk", "config"],
+    ["agent"],
+    ["agent", "add"],
+    ["agent", "set"],
+    ["agent", "list"],
+    ["agent", "remove"],
+    ["token"],
+    ["token", "create"],
+    ["token", "list"],
+    ["token", "rotate"],
+    ["token", "revoke"],
+]
+ANNA = ("agent", "add", "--email", "Anna@example.com", "--name", "Anna", "--extension", "1001")
+
+
+class Shell:
+    """A folder and an environment in which commands are typed."""
+
+    def __init__(self, folder: Path, **environ: str) -> None:
+        kept = {
+            name: os.environ[name] for name in ("PATH", "HOME", "XDG_CACHE_HOME", "PYTHONPATH") if name in os.environ
+        }
+        self.folder = folder
+        self.environ = {**kept, **environ}
+
+    @property
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "ctc_ari"]
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*self.command, *arguments], cwd=self.folder, env=self.environ, capture_output=True, text=True, timeout=60
+        )
+
+    def ok(self, *arguments: str) -> str:
+        done = self(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def refused(self, status: int, *arguments: str) -> str:
+        """The one line that says why."""
+        done = self(*arguments)
+        assert done.returncode == status, (done.stdout, done.stderr)
+        assert done.stdout == ""
+        assert re.fullmatch(r"ctc-ari: [^\n]+\n", done.stderr), done.stderr
+        return done.stderr.removeprefix("ctc-ari: ").strip()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[databases.Server]:
+    with databases.server() as running:
+        yield running
+
+
+@pytest.fixture
+async def url(server: databases.Server) -> str:
+    return await server.create()
+
+
+@pytest.fixture
+def ctc(tmp_path: Path, url: str) -> Shell:
+    """On an empty database."""
+    return Shell(tmp_path, CTC_DATABASE__URL=url)
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Shell:
+    """On no database at all."""
+    return Shell(tmp_path, CTC_DATABASE__URL="postgresql://anna:s3cret@127.0.0.1:9/nowhere")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(plain: Shell, command: list[str]) -> None:
+    text = plain.ok(*command, "--help")
+    assert text.startswith(f"Usage: {' '.join(['ctc-ari', *command])} ")
+    assert "--config FILE" in text
+    if command not in ([], ["config"], ["asterisk"], ["agent"], ["token"]):
+        assert re.search(rf"Examples?:\n +ctc-ari {' '.join(command)}", text)
+
+
+def test_help_answers_at_once(plain: Shell) -> None:
+    took = []
+    for _ in range(5):
+        before = time.perf_counter()
+        plain.ok("--help")
+        took.append(time.perf_counter() - before)
+    #: Measured 0.07 s; the bound leaves room for a busy machine.
+    assert min(took) < 0.3
+    program = "import sys; from ctc_ari.cli import main; main(['--help']); print(sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert not [name for name in ("asyncpg", "aiohttp", "yaml", "phonenumbers", "alembic") if f"'{name}'" in loaded]
+
+
+def test_without_a_command_the_help_is_shown(plain: Shell) -> None:
+    for group in ((), ("agent",), ("token",), ("asterisk",), ("config",)):
+        done = plain(*group)
+        assert done.returncode == 2
+        assert done.stderr.startswith("Usage: ctc-ari")
+
+
+def test_the_version_is_told(plain: Shell) -> None:
+    assert re.fullmatch(r"ctc-ari \d+\.\d+\.\d+\n", plain.ok("--version"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("frob",), "No such command 'frob'"),
+        (("agent", "add", "--emial", "x"), "No such option"),
+        (("agent", "add"), "Give one e-mail address; see `ctc-ari agent add --help`"),
+        (("agent", "add", "a@b", "--email", "a@b"), "Give one e-mail address"),
+        (("agent", "add", "anna"), "--email: must be an e-mail address, not `anna`"),
+        (("agent", "add", "a@b", "--extension", "1&2"), "--extension: must be 1 to 20 digits"),
+        (("agent", "add", "a@b", "--desk-endpoint", "PJSIP/x/sip:y"), "--desk-endpoint: must be an endpoint's name"),
+        (("agent", "add", "a@b", "--contact", "10.0.0.1"), "--contact: must be a SIP URI such as"),
+        (("agent", "add", "a@b", "--caller-id", "Anna"), "--caller-id: must be a number such as"),
+        (("agent", "add", "a@b", "--device", "fax"), "Invalid value for '--device'"),
+        (("agent", "set", "a@b"), "Nothing to change: give at least one option"),
+        (("token", "rotate"), "Give one name or id, as in `ctc-ari token rotate crm`"),
+        (("token", "rotate", "crm", "--grace", "-1"), "Invalid value for '--grace'"),
+        (("demo", "--port", "0"), "Invalid value for '--port'"),
+        (("asterisk", "config"), "Missing option '--out'"),
+        (("serve", "--config", "nowhere.yaml"), "nowhere.yaml: no such file; pass an existing one with --config"),
+        (("agent", "list", "--config", "nowhere.yaml"), "nowhere.yaml: no such file"),
+    ],
+)
+def test_a_wrong_command_is_one_line_and_status_2(ctc: Shell, arguments: tuple[str, ...], expected: str) -> None:
+    assert ctc.refused(2, *arguments).startswith(expected)
+
+
+@pytest.mark.parametrize("command", [("serve",), ("agent", "list"), ("token", "create", "x"), ("asterisk", "run")])
+def test_a_wrong_configuration_is_one_line_and_status_2(plain: Shell, command: tuple[str, ...]) -> None:
+    (plain.folder / "config.yaml").write_text("server: {prot: 1}\n")
+    assert plain.refused(2, *command).startswith("server.prot: unknown key")
+
+
+def test_a_database_out_of_reach_is_one_line_and_status_1(plain: Shell) -> None:
+    message = plain.refused(1, "agent", "list")
+    assert message == "the database cannot be reached; is it running, and is database.url right?"
+
+
+def test_a_database_that_refuses_us_is_a_wrong_configuration(plain: Shell, server: databases.Server) -> None:
+    plain.environ["CTC_DATABASE__URL"] = server.url("nowhere")
+    assert plain.refused(2, "agent", "list").startswith("database.url: PostgreSQL refuses")
+
+
+def test_config_is_accepted_before_and_behind_the_command(plain: Shell) -> None:
+    (plain.folder / "good.yaml").write_text("server: {port: 9001}\n")
+    (plain.folder / "bad.yaml").write_text("server: {port: 70000}\n")
+    for arguments in (
+        ("--config", "good.yaml", "config", "check"),
+        ("config", "--config", "good.yaml", "check"),
+        ("config", "check", "--config", "good.yaml"),
+        ("--config", "bad.yaml", "config", "check", "--config", "good.yaml"),
+    ):
+        assert "http://127.0.0.1:9001" in plain.ok(*arguments)
+
+
+def test_config_check_tells_every_problem_on_its_own_line(plain: Shell) -> None:
+    (plain.folder / "config.yaml").write_text("server: {port: 70000, x: 1}\nnumbers: {default_region: UK}\n")
+    done = plain("config", "check")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()] == [
+        "server.x",
+        "server.port",
+        "numbers.default_region",
+    ]
+
+
+def test_config_check_says_fine_and_shows_no_secret(plain: Shell) -> None:
+    (plain.folder / "config.yaml").write_text("asterisk: {nodes: [{password: s3cret}]}\n")
+    text = plain.ok("config", "check")
+    assert text.startswith("config.yaml: fine\n")
+    assert "warning" not in text
+    assert "s3cret" not in text
+
+
+def test_config_check_asks_to_change_the_shipped_password(plain: Shell) -> None:
+    (plain.folder / "config.yaml").write_bytes((Path(__file__).parents[1] / "config.yaml").read_bytes())
+    first, second, *_ = plain.ok("config", "check").splitlines()
+    assert first.startswith("warning: asterisk.nodes[0].password: is still the one everybody knows")
+    assert second == "config.yaml: fine"
+
+
+def test_config_check_works_without_any_file(plain: Shell) -> None:
+    assert "the defaults (there is no config.yaml here): fine" in plain.ok("config", "check")
+
+
+def test_an_agent_is_added_shown_changed_and_removed(ctc: Shell) -> None:
+    assert ctc("agent", "list").stderr.startswith("no agents yet; `ctc-ari agent add")
+    assert ctc.ok(*ANNA, "--desk-endpoint", "PJSIP/1001") == "added anna@example.com\n"
+    assert ctc.refused(1, *ANNA) == "There is an agent anna@example.com already."
+    assert ctc.refused(1, "agent", "add", "b@b", "--extension", "1001").startswith("Extension 1001 belongs to another")
+    ctc.ok("agent", "set", "ANNA@example.com", "--auto-answer", "--caller-id", "+442079460001", "--desk-endpoint", "")
+    assert json.loads(ctc.ok("agent", "list", "--json")) == [
+        {
+            "email": "anna@example.com",
+            "name": "Anna",
+            "extension": "1001",
+            "desk_endpoint": None,
+            "contact": None,
+            "caller_id": "+442079460001",
+            "device": "desk",
+            "auto_answer": True,
+        }
+    ]
+    heads, row = ctc.ok("agent", "list").splitlines()
+    assert heads.split()[:3] == ["EMAIL", "NAME", "EXTENSION"]
+    assert row.split() == ["anna@example.com", "Anna", "1001", "-", "-", "+442079460001", "desk", "yes"]
+    ctc.ok("agent", "set", "--email", "anna@example.com", "--no-auto-answer")
+    assert json.loads(ctc.ok("agent", "list", "--json"))[0]["auto_answer"] is False
+    assert ctc.ok("agent", "remove", "anna@example.com") == "removed anna@example.com\n"
+    for command in (("agent", "remove", "anna@example.com"), ("agent", "set", "anna@example.com", "--name", "x")):
+        assert ctc.refused(1, *command) == "There is no agent with that e-mail address; `ctc-ari agent list` shows all"
+
+
+def test_an_agent_without_an_extension_is_added_with_a_hint(ctc: Shell) -> None:
+    done = ctc("agent", "add", "anna@example.com")
+    assert done.returncode == 0
+    assert "ctc-ari agent set anna@example.com --extension" in done.stderr
+
+
+def test_an_agent_of_the_configuration_is_there_and_is_removed_there(ctc: Shell) -> None:
+    (ctc.folder / "config.yaml").write_text("agents: [{email: anna@example.com}]\n")
+    assert json.loads(ctc.ok("agent", "list", "--json"))[0]["email"] == "anna@example.com"
+    assert "stands in the configuration" in ctc.refused(1, "agent", "remove", "anna@example.com")
+    ctc.ok("token", "create", "crm", "--agent", "anna@example.com")
+
+
+async def test_a_created_token_stands_alone_on_the_last_line_and_opens(ctc: Shell, url: str) -> None:
+    ctc.ok(*ANNA)
+    text = ctc.ok("token", "create", "crm", "--agent", "anna@example.com")
+    assert text.count("only time") == 1
+    token = text.splitlines()[-1]
+    assert re.fullmatch(r"ctc_[0-9a-f]{12}_[A-Za-z0-9_-]{43}", token)
+    pool = await open_pool(url)
+    try:
+        principal = (await opened(pool, url)).authenticate(token)
+    finally:
+        await pool.close()
+    assert principal.name == "crm"
+    assert principal.agents == frozenset({"anna@example.com"})
+
+
+async def opened(pool: Pool, url: str) -> PostgresDirectory:
+    directory = PostgresDirectory(pool, url)
+    await directory.start()
+    await directory.stop()
+    return directory
+
+
+def test_tokens_are_listed_rotated_and_revoked_and_never_shown_again(ctc: Shell) -> None:
+    assert ctc("token", "list").stderr.startswith("no tokens yet; `ctc-ari token create")
+    secrets = [ctc.ok("token", "create", "--name", "crm").splitlines()[-1]]
+    assert ctc.refused(1, "token", "create", "crm").startswith("There is a live token crm already; rotate it")
+    for _ in range(2):
+        secrets.append(ctc.ok("token", "rotate", "crm", "--grace", "2").splitlines()[-1])
+    listed = json.loads(ctc.ok("token", "list", "--json", "--all"))
+    assert [token["live"] for token in listed] == [True, True, False]
+    assert [bool(token["expires_at"]) for token in listed] == [False, True, True]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", listed[0]["created_at"])
+    table = ctc.ok("token", "list")
+    assert len(table.splitlines()) == 3
+    assert "all agents" in table
+    for secret in secrets:
+        assert secret.split("_", 2)[2] not in table + json.dumps(listed)
+    assert ctc.ok("token", "revoke", listed[1]["id"]) == f"revoked crm ({listed[1]['id']})\n"
+    assert ctc.ok("token", "revoke", "--name", "crm") == f"revoked crm ({listed[0]['id']})\n"
+    assert "`ctc-ari token list`" in ctc.refused(1, "token", "revoke", "crm")
+    assert "`ctc-ari token list`" in ctc.refused(1, "token", "rotate", "crm")
+
+
+def test_a_token_without_a_name_gets_one(ctc: Shell) -> None:
+    for _ in range(3):
+        ctc.ok("token", "create")
+    listed = json.loads(ctc.ok("token", "list", "--json"))
+    assert {token["name"] for token in listed} == {"token", "token-2", "token-3"}
+
+
+def test_a_token_for_an_unknown_agent_is_refused_with_what_to_type(ctc: Shell) -> None:
+    message = ctc.refused(1, "token", "create", "crm", "--agent", "bob@example.com")
+    assert message == "There is no agent bob@example.com; add her first with `ctc-ari agent add`."
+
+
+async def test_commands_work_on_the_embedded_database_while_a_service_uses_it(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    shell.ok(*ANNA)
+    async with embedded(tmp_path / "var") as url:
+        pool = await open_pool(url)
+        try:
+            directory = await opened(pool, url)
+            assert directory.agent("anna@example.com").extension == "1001"
+            token = shell.ok("token", "create", "crm").splitlines()[-1]
+            assert (await opened(pool, url)).authenticate(token).name == "crm"
+        finally:
+            await pool.close()
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("agent", "list", "--json")], ids=" ".join)
+def test_a_closed_pipe_is_no_complaint(ctc: Shell, arguments: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*ctc.command, *arguments], cwd=ctc.folder, env=ctc.environ, stdout=writer, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writer)
+    assert done.stderr == ""
+    assert done.returncode == 1
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def installed() -> asterisk.Installation:
+    try:
+        return asterisk.find() or asterisk.install()
+    except SetupError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def pbx(tmp_path: Path, installed: asterisk.Installation) -> Shell:
+    """With ports of one's own."""
+    assert installed
+    ari = f"http://127.0.0.1:{free_port()}/ari"
+    sip = f"127.0.0.1:{free_port()}"
+    return Shell(tmp_path, CTC_ASTERISK__NODES__0__ARI_URL=ari, CTC_ASTERISK__SIP_BIND=sip)
+
+
+def test_asterisk_config_writes_the_files_and_says_how_to_run_them(pbx: Shell) -> None:
+    text = pbx.ok("asterisk", "config", "--out", "out")
+    assert text.startswith("written to out; this runs it:\n")
+    assert text.strip().endswith("-f")
+    assert f"[{Config().asterisk.nodes[0].username}]" in (pbx.folder / "out/ari.conf").read_text()
+
+
+def test_asterisk_run_says_when_it_answers_and_ends_when_told(pbx: Shell) -> None:
+    with subprocess.Popen(
+        [*pbx.command, "asterisk", "run"], cwd=pbx.folder, env=pbx.environ, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("Asterisk ")
+        assert (pbx.folder / "var/asterisk/asterisk.conf").exists()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+
+
+def test_asterisk_run_on_a_busy_port_is_one_line(pbx: Shell) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        pbx.environ["CTC_ASTERISK__NODES__0__ARI_URL"] = f"http://127.0.0.1:{busy.getsockname()[1]}/ari"
+        assert "cannot be used" in pbx.refused(1, "asterisk", "run")
+
+
+@pytest.mark.usefixtures("installed")
+def test_asterisk_install_says_what_to_type_next(plain: Shell) -> None:
+    text = plain.ok("asterisk", "install")
+    assert re.search(r"^Asterisk \d+\.\d+\.\d+ is ready; `ctc-ari asterisk run` runs it$", text, re.MULTILINE)
