@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(PYTHON) scripts/install.py $(VENV)
+HAVE_PYTHON := command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: install the package python3"; exit 1; }
+INSTALL := $(HAVE_PYTHON); exec $(PYTHON) scripts/install.py $(VENV)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format bench lock clean
@@ -35,7 +36,7 @@ bench: ## measure against bare ARI and plain dialplan; writes bench/results/
 	@$(BIN)/python -m bench $(ARGS)
 
 lock: ## write requirements.lock from what pyproject.toml allows
-	@$(PYTHON) scripts/install.py $(VENV) --extra test --relock
+	@$(INSTALL) --extra test --relock
 
 clean: ## remove what was built here; the downloaded Asterisk stays in the user's cache
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

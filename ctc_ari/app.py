@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import signal
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
@@ -63,6 +64,9 @@ async def _until_told(config: Config) -> None:
 async def _serve(config: Config, stop: asyncio.Event) -> None:
     async with service(config) as address:
         log.info("listening", address=address)
+        #: What was made at the start stays: looking through it again and again would only cost pauses.
+        gc.collect()
+        gc.freeze()
         await stop.wait()
     log.info("stopped; calls go on in Asterisk and are taken over at the next start")
 
@@ -131,10 +135,13 @@ async def _wait_for_database(url: str) -> Pool:
     """A database that is still starting is waited for; one that refuses us is not."""
     told = False
     while True:
+        pool = None
         try:
             pool = await open_pool(url)
             await ensure_current(pool)
         except DatabaseUnreachable:
+            if pool is not None:
+                await _close_pool(pool)
             if not told:
                 log.warning("waiting for the database; is it running, and is database.url right?")
                 told = True

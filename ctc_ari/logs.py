@@ -6,9 +6,15 @@ import logging
 import sys
 from typing import TextIO
 
+import msgspec
 import structlog
 
 __all__ = ["configure"]
+
+
+def _json(event: dict[str, object], **_: object) -> str:
+    """A call writes half a dozen lines: the standard library's encoder would be a tenth of its cost."""
+    return msgspec.json.encode(event, enc_hook=str).decode()
 
 
 def configure(*, level: int = logging.INFO, readable: bool | None = None, stream: TextIO = sys.stderr) -> None:
@@ -18,7 +24,7 @@ def configure(*, level: int = logging.INFO, readable: bool | None = None, stream
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if readable
-        else structlog.processors.JSONRenderer()
+        else structlog.processors.JSONRenderer(serializer=_json)
     )
     structlog.configure(
         processors=[

@@ -7,8 +7,12 @@ needs to be root.
 from __future__ import annotations
 
 import argparse
+import ctypes
+import fcntl
 import hashlib
+import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,6 +34,26 @@ def main() -> int:
     if sys.version_info < (3, 11):  # noqa: UP036 -- this is where an older one is told so
         print(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: run make PYTHON=python3.11")
         return 1
+    _end_with_make()
+    with Path(__file__).open() as lock:
+        #: Two at once in one checkout would spoil each other's environment.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _install(wanted)
+
+
+def _end_with_make() -> None:
+    """`make` killed with -9 tells nobody; the kernel does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, interrupt)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def _install(wanted: argparse.Namespace) -> int:
     stamp = wanted.directory / f".installed-{wanted.extra or 'base'}"
     state = _state()
     if not wanted.relock and stamp.exists() and stamp.read_text() == state:
@@ -40,14 +64,12 @@ def main() -> int:
         if not _create(wanted.directory, python):
             return 1
     extra = f"[{wanted.extra}]" if wanted.extra else ""
-    print("Installing Python packages …", flush=True)
+    print("Installing Python packages, half a minute the first time …", flush=True)
     constraints = [] if wanted.relock or not LOCK.exists() else ["-c", str(LOCK)]
     command = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "-q", *constraints]
     if wanted.relock:
         command += ["--upgrade", "--upgrade-strategy", "eager"]
-    installed = subprocess.run([*command, "-e", f"{ROOT}{extra}"], capture_output=True, text=True, check=False)
-    if installed.returncode:
-        _explain(installed.stderr)
+    if not _pip([*command, "-e", f"{ROOT}{extra}"], wanted.directory):
         return 1
     if wanted.relock:
         _write_lock(python)
@@ -73,12 +95,12 @@ def _create(directory: Path, python: Path) -> bool:
         import ensurepip  # noqa: F401 -- its absence is what this asks about
     except ImportError:
         venv.create(directory, with_pip=False, clear=True)
-        return _pip_from_debian(python)
+        return _pip_from_debian(directory, python)
     venv.create(directory, with_pip=True, clear=True)
     return True
 
 
-def _pip_from_debian(python: Path) -> bool:
+def _pip_from_debian(directory: Path, python: Path) -> bool:
     sys.path.insert(0, str(ROOT / "ctc_ari" / "runtime"))
     import packages  # type: ignore[import-not-found]
 
@@ -86,23 +108,39 @@ def _pip_from_debian(python: Path) -> bool:
         try:
             root = packages.fetch(["python3-pip-whl"], Path(scratch) / "pip", suite=None)
         except packages.PackageError as error:
-            print(f"{error}\nOr, as root: apt-get install python3-venv")
+            print(f"pip cannot be fetched: {error}")
             return False
         wheel = next(Path(root).glob("usr/share/python-wheels/pip-*.whl"))
         command = [str(python), f"{wheel}/pip", "install", "-q", "--no-index", "--no-warn-script-location", str(wheel)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        _explain(done.stderr)
-    return done.returncode == 0
+        return _pip(command, directory)
 
 
-def _explain(stderr: str) -> None:
-    """One line that says what to do; pip's own words follow for those who need them."""
-    if re.search(r"connection|resolve|network|timed out|retry|No matching distribution", stderr, re.IGNORECASE):
-        print("Python packages could not be fetched: check this machine's network, then run the same command again.")
+def _pip(command: list[str], directory: Path) -> bool:
+    """Whether pip succeeded; if we are ended meanwhile, it ends with everything it started."""
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        _, stderr = process.communicate()
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    if process.returncode:
+        _explain(stderr, directory)
+    return process.returncode == 0
+
+
+def _explain(stderr: str, directory: Path) -> None:
+    """One line that says what to do; pip's own words are kept for those who need them."""
+    log = directory / "pip.log"
+    log.write_text(stderr, encoding="utf-8")
+    if re.search(r"No space left", stderr):
+        print(f"There is no space left for the Python packages: make some, then run the same command again ({log}).")
+    elif re.search(r"connection|resolve|network|timed out|retry|No matching distribution", stderr, re.IGNORECASE):
+        print(f"Python packages could not be fetched: check the network and pip's settings, then try again ({log}).")
     else:
-        print("Python packages could not be installed; pip says:")
-    print(stderr.strip()[-2000:])
+        cause = next((line for line in stderr.splitlines() if line.startswith("ERROR: ")), "it does not say why")
+        print(f"Python packages could not be installed: {cause.removeprefix('ERROR: ')} ({log})")
 
 
 def _write_lock(python: Path) -> None:
@@ -114,4 +152,9 @@ def _write_lock(python: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except OSError as error:
+        sys.exit(f"{error.filename or ROOT}: {error.strerror}; run this in a folder of yours with free space")

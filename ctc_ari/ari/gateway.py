@@ -79,6 +79,10 @@ class Gateway:
         return self._ready
 
     @property
+    def behind(self) -> float:
+        return self._transport.behind if self._transport else 0.0
+
+    @property
     def started(self) -> str:
         return self._started
 

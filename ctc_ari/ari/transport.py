@@ -28,6 +28,11 @@ class Transport(Protocol):
         """Send these in this order, after everything sent before `of` the same call."""
         ...
 
+    @property
+    def behind(self) -> float:
+        """For how many seconds the oldest unanswered request has been waiting."""
+        ...
+
     def close(self) -> None:
         """Whatever is unanswered is told so."""
         ...
@@ -59,6 +64,13 @@ class WebSocketTransport:
             request_id = str(self._number)
             self._pending[request_id] = (answered, expires)
             self._send(_frame(request_id, rest))
+
+    @property
+    def behind(self) -> float:
+        """For how many seconds the oldest unanswered request has been waiting."""
+        for _, expires in self._pending.values():
+            return self._loop.time() + self._deadline - expires
+        return 0.0
 
     def receive(self, response: RestResponse) -> None:
         """An answer came in on the socket."""
@@ -125,6 +137,8 @@ class HttpTransport:
         #: Requests not answered yet, each queue with the task that works on it.
         self._queues: dict[str, deque[tuple[Rest, Answered]]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        #: When the request at the head of each queue was sent, oldest first.
+        self._sent: dict[str, float] = {}
         self._number = 0
         self._closed = False
 
@@ -141,6 +155,13 @@ class HttpTransport:
         if key not in self._tasks:
             self._tasks[key] = asyncio.get_running_loop().create_task(self._work(key, queue), name="ari-http")
 
+    @property
+    def behind(self) -> float:
+        """For how many seconds the oldest unanswered request has been waiting."""
+        for sent in self._sent.values():
+            return asyncio.get_running_loop().time() - sent
+        return 0.0
+
     def close(self) -> None:
         """Give up what is under way; those who wait are told."""
         if self._closed:
@@ -155,10 +176,12 @@ class HttpTransport:
 
     async def _work(self, key: str, queue: deque[tuple[Rest, Answered]]) -> None:
         while queue:
+            self._sent[key] = asyncio.get_running_loop().time()
             try:
                 status, body = await self._ask(queue[0][0])
             except (aiohttp.ClientError, TimeoutError, OSError):
                 status, body = None, ""
+            del self._sent[key]
             if self._closed:
                 return
             _, answered = queue.popleft()

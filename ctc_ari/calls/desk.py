@@ -39,6 +39,7 @@ from ctc_ari.errors import (
     CtcError,
     DatabaseUnreachable,
     DeviceUnavailable,
+    LimitReached,
 )
 
 __all__ = ["Desk"]
@@ -46,6 +47,8 @@ __all__ = ["Desk"]
 log = structlog.get_logger(__name__)
 
 HOUSEKEEPING_SECONDS = 10.0
+#: Seconds an answer of Asterisk may be overdue before new calls are refused, so that those it has do not suffer.
+MOST_BEHIND = 0.25
 
 
 class _Entry:
@@ -109,6 +112,8 @@ class Desk:
         endpoint = self._agent_endpoint(command, device)
         if not self._telephony.connected:
             raise AsteriskUnreachable
+        if self._telephony.behind > MOST_BEHIND:
+            raise LimitReached("Asterisk is behind with the calls it has; wait a moment", retry_after=1)
         if not self._store.writable:
             raise DatabaseUnreachable
         call_id = new_call_id(self._telephony.app, now)
@@ -270,7 +275,8 @@ class Desk:
                 for listener in self._listeners:
                     listener(happening)
         self._arm(entry)
-        if call is not before:
+        if call is not before and not (before.phase is Phase.ENDING and call.phase is Phase.ENDED):
+            #: That its last channel is gone changes nothing in the record.
             self._write(entry, urgent=_times(call) != _times(before))
 
     def _replied(self, call_id: str, request: Request, status: int | None) -> None:

@@ -10,6 +10,8 @@ from ctc_ari.errors import LimitReached
 __all__ = ["Admission", "RecentCalls"]
 
 MINUTE = 60.0
+#: So many calls may come at once: what Asterisk swallows without falling behind, however high the rate is.
+BURST = 20
 
 
 class Admission:
@@ -27,9 +29,10 @@ class Admission:
         if live >= limits.concurrent_calls:
             raise LimitReached("Too many calls at once; wait until one has ended", retry_after=1)
         interval = 1.0 / limits.calls_per_second
+        ahead = min(1.0, BURST * interval)
         #: Further ahead than a burst reaches: the clock was set back.
-        conforms_at = max(self._conforms_at, now) if self._conforms_at <= now + 1.0 + interval else now
-        wait = conforms_at + interval - now - 1.0
+        conforms_at = max(self._conforms_at, now) if self._conforms_at <= now + ahead + interval else now
+        wait = conforms_at + interval - now - ahead
         if wait > 1e-6:
             raise LimitReached("Too many calls per second; slow down", retry_after=wait)
         times = self._per_agent.setdefault(agent, deque())

@@ -61,6 +61,11 @@ class Telephony(Protocol):
         ...
 
     @property
+    def behind(self) -> float:
+        """For how many seconds the oldest unanswered request has been waiting."""
+        ...
+
+    @property
     def started(self) -> str:
         """When this Asterisk started, in its own words."""
         ...

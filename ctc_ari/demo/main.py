@@ -18,6 +18,7 @@ import uvloop
 from ctc_ari import logs
 from ctc_ari.app import service
 from ctc_ari.config import Asterisk, Config, Database, Limits, Node, Server
+from ctc_ari.demo.fetch import fetch
 from ctc_ari.demo.sample import AGENT, CONTACTS, OWN_PHONE, TRUNK_NUMBER, agents
 from ctc_ari.demo.story import Story
 from ctc_ari.errors import NotFound, SetupError
@@ -73,7 +74,7 @@ async def _demo(port: int, directory: Path) -> None:
     installation = asterisk.find()
     if installation is None:
         _say("Fetching Asterisk, once, about 110 MB …")
-        installation = await asyncio.to_thread(asterisk.install, _progress)
+        installation = await fetch()
     async with contextlib.AsyncExitStack() as stack:
         _step("database")
         url = await stack.enter_async_context(embedded(directory / "database", keep_running_after_crash=False))
@@ -197,9 +198,3 @@ def _say(text: str) -> None:
 
 def _step(what: str) -> None:
     print(f"Starting {what} …", flush=True)
-
-
-def _progress(text: str, done: int, total: int) -> None:
-    percent = f"{100 * done // total:3d} %" if total else "     "
-    end = "\r" if sys.stdout.isatty() else "\n"
-    print(f"  {percent}  {text:<60.60}", end=end, flush=True)

@@ -27,16 +27,21 @@ _ENDINGS = {
 
 
 class Story:
-    """A listener that says lines."""
+    """A listener that says lines; calls that an earlier demo left behind are not part of it."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
+        self._told: set[str] = set()
 
     def heard(self, happening: Happening) -> None:
         """Say this one, if it is worth a line."""
+        if happening.event == "call.created":
+            self._told.add(happening.call.id)
         line = _line(happening)
-        if line:
+        if line and happening.call.id in self._told:
             self._say(f"{datetime.fromtimestamp(happening.at):%H:%M:%S}  {line}")
+        if happening.event == "call.ended":
+            self._told.discard(happening.call.id)
 
 
 def _line(happening: Happening) -> str:

@@ -16,7 +16,8 @@ from ctc_ari.calls.model import CallState, Device, EndedBy, EndReason
 from ctc_ari.http import application
 from ctc_ari.http.calls import CallView, NewCall
 from ctc_ari.http.clicktocall import LENGTHS
-from ctc_ari.http.documentation import HERE, METHODS, resolve
+from ctc_ari.http.documentation import HERE
+from ctc_ari.http.documentation_page import METHODS, resolve
 from tests.http.conftest import Wire, World
 
 
