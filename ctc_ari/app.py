@@ -123,6 +123,7 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
             desk=desk,
             directory=directory,
             keys=PostgresIdempotencyKeys(pool),
+            recordings=gateway,
             normalise=NumberPolicy(config.numbers).normalise,
             check=check,
             registry=registry,

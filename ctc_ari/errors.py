@@ -11,7 +11,8 @@ CtcError
 │   ├── AgentNotFound      404 agent_not_found
 │   │   └── NoExtension    404 no_extension
 │   ├── CallNotFound       404 call_not_found
-│   └── ContactNotFound    404 contact_not_found
+│   ├── ContactNotFound    404 contact_not_found
+│   └── RecordingNotFound  404 recording_not_found
 ├── MethodNotAllowed       405 method_not_allowed
 ├── Conflict               409 conflict
 │   ├── AgentBusy          409 agent_busy
@@ -56,6 +57,7 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "NumberBlocked",
+    "RecordingNotFound",
     "SetupError",
     "Unauthorized",
     "Unavailable",
@@ -143,6 +145,12 @@ class ContactNotFound(NotFound):
     """There is no contact with that id, or it has no number."""
 
     code = "contact_not_found"
+
+
+class RecordingNotFound(NotFound):
+    """There is no such recording, or it has not ended yet."""
+
+    code = "recording_not_found"
 
 
 class MethodNotAllowed(CtcError):

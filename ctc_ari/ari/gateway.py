@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import aiohttp
 import msgspec
@@ -28,9 +28,10 @@ from ctc_ari.ari.messages import (
 from ctc_ari.ari.socket import EventSocket, connect
 from ctc_ari.ari.transport import HttpTransport, Transport, WebSocketTransport
 from ctc_ari.calls.effects import Request
-from ctc_ari.calls.model import Call, bridge_id, channel_id
+from ctc_ari.calls.model import Call, bridge_id, channel_id, recording_name
 from ctc_ari.calls.ports import NOT_SENT, Feed, Replied, Snapshot
 from ctc_ari.config import Asterisk, Node
+from ctc_ari.errors import AsteriskUnreachable, RecordingNotFound
 
 __all__ = ["Gateway"]
 
@@ -41,6 +42,7 @@ REQUEST_DEADLINE = 2.0
 CONNECT_SECONDS = 3.0
 #: Below the 15 s after which Asterisk and aiohttp both drop an idle connection.
 KEEPALIVE_SECONDS = 10.0
+RECORDING_PART = 64 * 1024
 RETRY_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0)
 STANDBY_SECONDS = 2.0
 #: REST over the event socket came with this version.
@@ -112,6 +114,22 @@ class Gateway:
             f"bridges/{bridge_id(call_id)}",
         )
         self._transport.send([(Rest("DELETE", path), lambda _status, _body: None) for path in paths], call_id)
+
+    async def stream(self, call_id: str, number: int) -> AsyncIterator[bytes]:
+        """A finished recording, over HTTP: the event socket carries no binary data."""
+        url = f"{self._node.ari_url.rstrip('/')}/recordings/stored/{recording_name(call_id, number)}/file"
+        authorization = aiohttp.encode_basic_auth(self._node.username, self._node.password)
+        try:
+            async with (
+                aiohttp.ClientSession(headers={"Authorization": authorization}) as session,
+                session.get(url) as answer,
+            ):
+                if answer.status != 200:
+                    raise RecordingNotFound
+                async for part in answer.content.iter_chunked(RECORDING_PART):
+                    yield part
+        except aiohttp.ClientError as error:
+            raise AsteriskUnreachable from error
 
     async def probe(self) -> str | None:
         """Ask Asterisk something small; None when it answers in time, else what is wrong."""

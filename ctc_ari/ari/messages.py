@@ -18,15 +18,20 @@ from ctc_ari.calls.effects import (
     DestroyBridge,
     DialLeg,
     HangUpLeg,
+    Music,
+    Mute,
     Originate,
     PlayTone,
+    PressKeys,
+    RecordBridge,
+    Recording,
     Request,
     StartRingback,
     StopRingback,
 )
 from ctc_ari.calls.ids import belongs_to
 from ctc_ari.calls.inputs import Input, LegAnswered, LegGone, LegReady, LegRinging, Observed
-from ctc_ari.calls.model import Call, Leg, LegStage, Role, bridge_id, channel_id, owner_of
+from ctc_ari.calls.model import Call, Leg, LegStage, Role, bridge_id, channel_id, owner_of, recording_name
 
 __all__ = [
     "ALLOWED_EVENTS",
@@ -203,6 +208,15 @@ def to_rest(call: Call, request: Request, app: str, caller_id: str | None) -> Re
             return Rest("DELETE", f"channels/{agent}/ring")
         case PlayTone(tone):
             return Rest("POST", f"channels/{agent}/play", (("media", f"tone:{tone}"),))
+        case Mute(role, on):
+            path = f"channels/{channel_id(call.id, role)}/mute"
+            return Rest("POST" if on else "DELETE", path, (("direction", "in"),))
+        case Music(role, on):
+            return Rest("POST" if on else "DELETE", f"channels/{channel_id(call.id, role)}/moh")
+        case RecordBridge(number, action):
+            return _record(call.id, number, action)
+        case PressKeys(digits):
+            return Rest("POST", f"channels/{call.customer_leg.channel}/dtmf", (("dtmf", digits),))
         case HangUpLeg(role):
             return Rest("DELETE", f"channels/{channel_id(call.id, role)}")
         case DestroyBridge():
@@ -220,6 +234,20 @@ _AUTO_ANSWER = {
     "PJSIP_HEADER(add,Alert-Info)": "<http://auto-answer.invalid>;info=alert-autoanswer;delay=0",
     "PJSIP_HEADER(add,Answer-Mode)": "Auto",
 }
+
+
+def _record(call_id: str, number: int, action: Recording) -> Rest:
+    name = recording_name(call_id, number)
+    match action:
+        case Recording.START:
+            query = (("name", name), ("format", "wav"), ("ifExists", "fail"))
+            return Rest("POST", f"bridges/{bridge_id(call_id)}/record", query)
+        case Recording.PAUSE:
+            return Rest("POST", f"recordings/live/{name}/pause")
+        case Recording.RESUME:
+            return Rest("DELETE", f"recordings/live/{name}/pause")
+        case Recording.STOP:
+            return Rest("POST", f"recordings/live/{name}/stop")
 
 
 def _create(leg: Leg, app: str, more: tuple[tuple[str, str], ...], variables: dict[str, str]) -> Rest:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 import msgspec
 
+from ctc_ari.calls.inputs import Input
 from ctc_ari.calls.model import Agent, Call, Contact, Device
 
-__all__ = ["CallDesk", "PlaceCall", "Placed"]
+__all__ = ["CallDesk", "PlaceCall", "Placed", "Recordings"]
 
 
 class PlaceCall(msgspec.Struct, frozen=True):
@@ -30,6 +32,14 @@ class Placed(msgspec.Struct, frozen=True):
     duplicate: bool = False
 
 
+class Recordings(Protocol):
+    """Where the recordings of calls can be fetched."""
+
+    def stream(self, call_id: str, number: int) -> AsyncIterator[bytes]:
+        """A finished recording as WAV, in parts. Raises RecordingNotFound, AsteriskUnreachable."""
+        ...
+
+
 class CallDesk(Protocol):
     """What the edges may do with calls."""
 
@@ -43,6 +53,13 @@ class CallDesk(Protocol):
 
     async def hang_up(self, call_id: str) -> None:
         """End the call from outside; harmless when it has ended. Raises CallNotFound."""
+        ...
+
+    async def control(self, call_id: str, wish: Input) -> None:
+        """Carry out what somebody wants of a live call; returns when Asterisk has done it.
+
+        Raises CallNotFound, WrongState, CallFailed, AsteriskUnreachable, DatabaseUnreachable.
+        """
         ...
 
     def live(self) -> list[Call]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import structlog
 
 from ctc_ari.calls.commands import PlaceCall, Placed
 from ctc_ari.calls.effects import Announce, Originate, Request
-from ctc_ari.calls.engine import TABLE, begin, ignore, step
+from ctc_ari.calls.engine import TABLE, begin, ignore, refuse, step
 from ctc_ari.calls.ids import belongs_to, new_call_id
 from ctc_ari.calls.inputs import (
     DeadlinePassed,
@@ -40,6 +41,7 @@ from ctc_ari.errors import (
     DatabaseUnreachable,
     DeviceUnavailable,
     LimitReached,
+    WrongState,
 )
 
 __all__ = ["Desk"]
@@ -51,6 +53,34 @@ HOUSEKEEPING_SECONDS = 10.0
 MOST_BEHIND = 0.25
 
 
+class _Wish:
+    """Somebody waits until all that a wish needs was done."""
+
+    __slots__ = ("done", "open")
+
+    def __init__(self) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.open = 0
+
+    def begin(self, requests: int) -> None:
+        """So many answers are to come; none: it is done."""
+        self.open = requests
+        if not requests:
+            self.done.set_result(None)
+
+    def answered(self, status: int | None) -> None:
+        """One answer."""
+        self.open -= 1
+        if self.done.done():
+            return
+        if status is None or status == NOT_SENT:
+            self.done.set_exception(AsteriskUnreachable())
+        elif status >= 300:
+            self.done.set_exception(CallFailed())
+        elif not self.open:
+            self.done.set_result(None)
+
+
 class _Entry:
     """A live call with its queue, its timer, and those who wait for its phone to ring."""
 
@@ -58,7 +88,7 @@ class _Entry:
 
     def __init__(self, call: Call, *, row: bool, seq: int = 0) -> None:
         self.call = call
-        self.inputs: deque[Input] = deque()
+        self.inputs: deque[tuple[Input, _Wish | None]] = deque()
         self.draining = False
         #: Whether the row is committed, so that changes may be written.
         self.row = row
@@ -141,6 +171,21 @@ class Desk:
         else:
             await self.find(call_id)
 
+    async def control(self, call_id: str, wish: Input) -> None:
+        """Carry out what somebody wants of a live call; returns when Asterisk has done it.
+
+        Raises CallNotFound, WrongState, CallFailed, AsteriskUnreachable.
+        """
+        entry = self._entries.get(call_id)
+        if entry is None:
+            await self.find(call_id)
+            raise WrongState
+        if TABLE[entry.call.phase, type(wish)] is refuse:
+            raise WrongState
+        waiting = _Wish()
+        self._enqueue(entry, wish, waiting)
+        await waiting.done
+
     def live(self) -> list[Call]:
         """The calls whose outcome is open, oldest first."""
         return [entry.call for entry in self._entries.values() if entry.call.live]
@@ -222,7 +267,10 @@ class Desk:
                 #: Its creation was carried out after all, too late.
                 self._telephony.discard(call_id)
             return
-        entry.inputs.append(happened)
+        self._enqueue(entry, happened, None)
+
+    def _enqueue(self, entry: _Entry, happened: Input, wish: _Wish | None) -> None:
+        entry.inputs.append((happened, wish))
         if not entry.draining:
             self._drain(entry)
 
@@ -230,26 +278,28 @@ class Desk:
         entry.draining = True
         try:
             while entry.inputs:
-                self._handle_safely(entry, entry.inputs.popleft())
+                self._handle_safely(entry, *entry.inputs.popleft())
         finally:
             entry.draining = False
         if entry.call.phase is Phase.ENDED:
             self._entries.pop(entry.call.id, None)
 
-    def _handle_safely(self, entry: _Entry, happened: Input) -> None:
+    def _handle_safely(self, entry: _Entry, happened: Input, wish: _Wish | None) -> None:
         """A mistake of ours in one call must not take the others down with it."""
         try:
-            self._handle(entry, happened)
-        except Exception:
+            self._handle(entry, happened, wish)
+        except Exception as error:
+            if wish and not wish.done.done():
+                wish.done.set_exception(error)
             log.exception("engine failed", call=entry.call.id, phase=entry.call.phase, input=type(happened).__name__)
 
-    def _handle(self, entry: _Entry, happened: Input) -> None:
+    def _handle(self, entry: _Entry, happened: Input, wish: _Wish | None) -> None:
         before = entry.call
         after, effects = step(before, happened, self._clock())
         if TABLE[before.phase, type(happened)] is ignore:
             log.debug("ignored", call=before.id, phase=before.phase, input=type(happened).__name__)
             return
-        self._settle(entry, after, effects)
+        self._settle(entry, after, effects, wish)
         if after.phase is not before.phase:
             log.info(
                 "call",
@@ -259,14 +309,16 @@ class Desk:
                 end_reason=after.end_reason,
             )
 
-    def _settle(self, entry: _Entry, call: Call, effects: Sequence[object]) -> None:
+    def _settle(self, entry: _Entry, call: Call, effects: Sequence[object], wish: _Wish | None = None) -> None:
         """Take the step: remember, perform, tell, write."""
         before, entry.call = entry.call, call
         if before.live and not call.live:
             self._close(entry, dialled=before.phase is not Phase.PLACING)
         requests = [effect for effect in effects if isinstance(effect, Request)]
+        if wish:
+            wish.begin(len(requests))
         if requests:
-            self._telephony.perform(call, requests, lambda request, status: self._replied(call.id, request, status))
+            self._telephony.perform(call, requests, partial(self._replied, call.id, wish))
         for effect in effects:
             if isinstance(effect, Announce):
                 entry.seq += 1
@@ -277,9 +329,11 @@ class Desk:
         self._arm(entry)
         if call is not before and not (before.phase is Phase.ENDING and call.phase is Phase.ENDED):
             #: That its last channel is gone changes nothing in the record.
-            self._write(entry, urgent=_times(call) != _times(before))
+            self._write(entry, urgent=_untold(call) != _untold(before))
 
-    def _replied(self, call_id: str, request: Request, status: int | None) -> None:
+    def _replied(self, call_id: str, wish: _Wish | None, request: Request, status: int | None) -> None:
+        if wish:
+            wish.answered(status)
         entry = self._entries.get(call_id)
         if entry and isinstance(request, Originate):
             if status is None or status < 300 or status == 409:
@@ -384,6 +438,6 @@ class Desk:
                 entry.timer.cancel()
 
 
-def _times(call: Call) -> tuple[float | None, float | None, float | None]:
-    """What only we know and Asterisk cannot tell later: when things happened."""
-    return call.agent_answered_at, call.answered_at, call.ended_at
+def _untold(call: Call) -> tuple[object, ...]:
+    """What only we know and Asterisk could not tell after a restart: when things happened, and what was wished."""
+    return call.agent_answered_at, call.answered_at, call.ended_at, call.muted, call.held, call.recording

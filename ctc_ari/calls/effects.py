@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
 
 from ctc_ari.calls.model import Role
@@ -15,8 +17,13 @@ __all__ = [
     "DialLeg",
     "Effect",
     "HangUpLeg",
+    "Music",
+    "Mute",
     "Originate",
     "PlayTone",
+    "PressKeys",
+    "RecordBridge",
+    "Recording",
     "Request",
     "StartRingback",
     "StopRingback",
@@ -76,6 +83,42 @@ class PlayTone(Request, frozen=True):
     """Play a tone of Asterisk's indications (`busy`, `congestion`) to the agent."""
 
     tone: str
+
+
+class Mute(Request, frozen=True):
+    """What comes from the side's microphone goes nowhere, or is heard again."""
+
+    role: Role
+    on: bool
+
+
+class Music(Request, frozen=True):
+    """The side hears music instead of the call, or the call again."""
+
+    role: Role
+    on: bool
+
+
+class Recording(StrEnum):
+    """What is to happen to a recording."""
+
+    START = "start"
+    PAUSE = "pause"
+    RESUME = "resume"
+    STOP = "stop"
+
+
+class RecordBridge(Request, frozen=True):
+    """Everything said in the call's bridge, in the call's recording of this number."""
+
+    number: int
+    action: Recording
+
+
+class PressKeys(Request, frozen=True):
+    """Send these DTMF digits to the customer's side."""
+
+    digits: str
 
 
 class HangUpLeg(Request, frozen=True):

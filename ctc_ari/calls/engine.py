@@ -17,6 +17,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ctc_ari.calls.controls import control_failed, send_dtmf, set_held, set_muted, set_recording
 from ctc_ari.calls.effects import (
     Announce,
     BridgeLegs,
@@ -42,6 +43,10 @@ from ctc_ari.calls.inputs import (
     LegRinging,
     Observed,
     RequestFailed,
+    SendDtmf,
+    SetHeld,
+    SetMuted,
+    SetRecording,
     Stored,
     StoreFailed,
 )
@@ -49,7 +54,7 @@ from ctc_ari.calls.model import Call, EndedBy, EndReason, LegStage, Phase, Role
 from ctc_ari.calls.outcomes import agent_outcome, customer_outcome, tone_for
 from ctc_ari.calls.resume import resume
 
-__all__ = ["TABLE", "Step", "begin", "ignore", "step"]
+__all__ = ["TABLE", "Step", "begin", "ignore", "refuse", "step"]
 
 #: Seconds for the channel and the row to come about.
 PLACING_SECONDS = 5.0
@@ -76,6 +81,11 @@ def step(call: Call, happened: Input, now: float) -> Step:
 
 def ignore(call: Call, _happened: Input, _now: float) -> Step:
     """This input says nothing new here."""
+    return call, ()
+
+
+def refuse(call: Call, _happened: Input, _now: float) -> Step:
+    """Whoever wants this is told that the call is in the wrong state."""
     return call, ()
 
 
@@ -266,8 +276,12 @@ def _conversation_over(call: Call, gone: LegGone, now: float) -> Step:
 
 
 def _talking_failed(call: Call, failed: RequestFailed, now: float) -> Step:
+    undone = control_failed(call, failed)
+    if undone is not None:
+        #: Without an answer the wish may have come true: it stands.
+        return (call, ()) if failed.status is None else undone
     match failed.request, failed.status:
-        case BridgeLegs(), int(status) if status not in (400, 409):
+        case (CreateBridge() | BridgeLegs()), int(status) if status not in (400, 409):
             #: 404 is "Bridge not found": they would never hear each other.
             return _end(call, EndReason.FAILED, "system", now)
         case _:
@@ -407,16 +421,23 @@ _ROWS: dict[type[Input], tuple[Handler, ...]] = {
     LegAnswered:    (ignore,         _agent_answered,         _customer_answered,       ignore,            _came_too_late,     _came_too_late),
     LegGone:        (ignore,         _leg_gone_before_answer, _leg_gone_before_talk,    _conversation_over, _listener_gone,    _last_leg),
     RequestFailed:  (ignore,         _ringing_agent_failed,  _ringing_customer_failed, _talking_failed,   _announcing_failed, _ending_failed),
+    SetMuted:       (refuse,         refuse,                  refuse,                   set_muted,         refuse,             refuse),
+    SetHeld:        (refuse,         refuse,                  refuse,                   set_held,          refuse,             refuse),
+    SetRecording:   (refuse,         refuse,                  refuse,                   set_recording,     refuse,             refuse),
+    SendDtmf:       (refuse,         refuse,                  refuse,                   send_dtmf,         refuse,             refuse),
     HangUp:         (_cancelled,     _cancelled,              _cancelled,               _hung_up,          _release,           ignore),
     DeadlinePassed: (_placing_late,  _agent_too_late,         _customer_too_late,       _too_long,         _release,           _try_again),
     Observed:       (_observed,      _observed,               _observed,                _observed,         _observed,          _observed_ending),
 }  # fmt: skip
+
+#: What somebody asks for and has to be told when it cannot be.
+WISHES = frozenset({SetMuted, SetHeld, SetRecording, SendDtmf})
 
 #: Every phase and every input; nothing happens to a call that has ended.
 TABLE: MappingProxyType[tuple[Phase, type[Input]], Handler] = MappingProxyType(
     {
         (phase, happened): handler
         for happened, row in _ROWS.items()
-        for phase, handler in zip(Phase, (*row, ignore), strict=True)
+        for phase, handler in zip(Phase, (*row, ignore if happened not in WISHES else refuse), strict=True)
     }
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ctc_ari.calls.effects import Request
-from ctc_ari.calls.model import Contact, EndedBy, LegStage, Role
+from ctc_ari.calls.model import Contact, EndedBy, LegStage, RecordingState, Role
 
 __all__ = [
     "DeadlinePassed",
@@ -18,6 +18,10 @@ __all__ = [
     "LegRinging",
     "Observed",
     "RequestFailed",
+    "SendDtmf",
+    "SetHeld",
+    "SetMuted",
+    "SetRecording",
     "StoreFailed",
     "Stored",
 ]
@@ -80,6 +84,30 @@ class HangUp(Input, frozen=True):
     """Somebody outside the phones wants the call to end."""
 
     by: EndedBy = "api"
+
+
+class SetMuted(Input, frozen=True):
+    """The agent wants her microphone off, or on."""
+
+    on: bool
+
+
+class SetHeld(Input, frozen=True):
+    """The agent wants the customer on hold, or back."""
+
+    on: bool
+
+
+class SetRecording(Input, frozen=True):
+    """The agent wants the call recorded, the recording paused, or ended."""
+
+    to: RecordingState
+
+
+class SendDtmf(Input, frozen=True):
+    """The agent presses keys; digits are 0-9, A-D, * and #."""
+
+    digits: str
 
 
 class DeadlinePassed(Input, frozen=True):

@@ -18,15 +18,18 @@ __all__ = [
     "Leg",
     "LegStage",
     "Phase",
+    "RecordingState",
     "Role",
     "bridge_id",
     "channel_id",
     "owner_of",
+    "recording_name",
 ]
 
 Device = Literal["desk", "web"]
 #: Which of the call's channels is meant.
 Role = Literal["agent", "customer"]
+RecordingState = Literal["off", "on", "paused"]
 #: Who or what ended the call.
 EndedBy = Literal["agent", "customer", "api", "limit", "system"]
 
@@ -158,7 +161,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     max_seconds: int
     muted: bool = False
     held: bool = False
-    recording: bool = False
+    recording: RecordingState = "off"
+    #: How many recordings were begun; `recording_name` names each.
+    recordings: int = 0
     created_at: float
     agent_answered_at: float | None = None
     answered_at: float | None = None
@@ -195,6 +200,11 @@ def channel_id(call_id: str, role: Role) -> str:
 def bridge_id(call_id: str) -> str:
     """The id of the bridge in which both sides meet."""
     return call_id + _BRIDGE_SUFFIX
+
+
+def recording_name(call_id: str, number: int) -> str:
+    """What Asterisk calls the call's recording of this number, from 1."""
+    return f"{call_id}-{number}"
 
 
 def owner_of(asterisk_id: str) -> tuple[str, Role | Literal["bridge"]]:

@@ -16,19 +16,17 @@ from ctc_ari.calls.model import Call, CallState, Contact, Device, EndedBy, EndRe
 from ctc_ari.directory import Principal
 from ctc_ari.errors import (
     BadRequest,
-    CallNotFound,
     ContactNotFound,
     CtcError,
     NoExtension,
     NotAllowed,
 )
 from ctc_ari.http.answers import json_answer
-from ctc_ari.http.services import Services, authenticate, is_plain
+from ctc_ari.http.services import LONGEST_ID, Services, authenticate, is_plain, visible_call
 
 __all__ = ["CallView", "Calls", "NewCall", "view"]
 
 PATH = "/api/v1/calls"
-LONGEST_ID = 128
 LONGEST_KEY = 255
 REPLAYED = ("Idempotent-Replayed", "true")
 
@@ -65,6 +63,8 @@ class CallView(msgspec.Struct, frozen=True):
     muted: bool
     held: bool
     recording: bool
+    #: Where each recording can be fetched once it has ended.
+    recordings: list[str]
     transfer: None
     created_at: str
     agent_answered_at: str | None
@@ -101,7 +101,8 @@ def view(call: Call) -> CallView:
         number=call.number,
         muted=call.muted,
         held=call.held,
-        recording=call.recording,
+        recording=call.recording == "on",
+        recordings=[f"{PATH}/{call.id}/recordings/{number}" for number in range(1, call.recordings + 1)],
         transfer=None,
         created_at=moment(call.created_at),
         agent_answered_at=_moment_or_none(call.agent_answered_at),
@@ -120,7 +121,7 @@ class Calls:
         self._decoder = msgspec.json.Decoder(NewCall)
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes of issue 2."""
+        """Beginning, seeing and ending a call."""
         return [
             web.get(PATH, self.list_live),
             web.post(PATH, self.create),
@@ -136,23 +137,13 @@ class Calls:
 
     async def show(self, request: web.Request) -> web.Response:
         """200 with one call, live or ended."""
-        return json_answer(view(await self._find(request)))
+        return json_answer(view(await visible_call(self._services, request)))
 
     async def hang_up(self, request: web.Request) -> web.Response:
         """204, also when the call has ended already."""
-        call = await self._find(request)
+        call = await visible_call(self._services, request)
         await self._services.desk.hang_up(call.id)
         return web.Response(status=204)
-
-    async def _find(self, request: web.Request) -> Call:
-        principal = authenticate(self._services, request)
-        call_id = request.match_info["id"]
-        if not is_plain(call_id, LONGEST_ID):
-            raise CallNotFound
-        call = await self._services.desk.find(call_id)
-        if not principal.may_act_for(call.agent.email):
-            raise CallNotFound
-        return call
 
     async def create(self, request: web.Request) -> web.Response:
         """201 with the call whose agent phone is being rung; 200 when that call was there already."""

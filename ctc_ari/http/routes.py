@@ -6,6 +6,7 @@ from aiohttp import web
 
 from ctc_ari.http.calls import Calls
 from ctc_ari.http.clicktocall import Click
+from ctc_ari.http.controls import Controls
 from ctc_ari.http.documentation import Documentation
 from ctc_ari.http.health import Health
 from ctc_ari.http.middleware import answer_everything, put_headers
@@ -25,6 +26,6 @@ def application(services: Services) -> web.Application:
     app = web.Application(middlewares=[answer_everything(observer)], client_max_size=LARGEST_BODY)
     app[OBSERVER] = observer
     app.on_response_prepare.append(put_headers)
-    for part in (Click(services), Calls(services), Health(services), Documentation()):
+    for part in (Click(services), Calls(services), Controls(services), Health(services), Documentation()):
         app.add_routes(part.routes())
     return app

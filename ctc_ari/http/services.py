@@ -8,11 +8,21 @@ from dataclasses import dataclass, field
 from aiohttp import hdrs, web
 from prometheus_client import CollectorRegistry
 
-from ctc_ari.calls.commands import CallDesk
+from ctc_ari.calls.commands import CallDesk, Recordings
+from ctc_ari.calls.model import Call
 from ctc_ari.directory import Directory, IdempotencyKeys, Principal
-from ctc_ari.errors import Unauthorized
+from ctc_ari.errors import CallNotFound, Unauthorized
 
-__all__ = ["HealthCheck", "Normalise", "Services", "authenticate", "bearer_tokens", "is_plain"]
+__all__ = [
+    "LONGEST_ID",
+    "HealthCheck",
+    "Normalise",
+    "Services",
+    "authenticate",
+    "bearer_tokens",
+    "is_plain",
+    "visible_call",
+]
 
 #: Any spelling of a number -> E.164 with `+`. Raises InvalidNumber, NumberBlocked.
 Normalise = Callable[[str], str]
@@ -21,6 +31,7 @@ HealthCheck = Callable[[], Awaitable[Mapping[str, str | None]]]
 
 _BEARER = "bearer "
 LONGEST_TOKEN = 256
+LONGEST_ID = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +41,7 @@ class Services:
     desk: CallDesk
     directory: Directory
     keys: IdempotencyKeys
+    recordings: Recordings
     normalise: Normalise
     check: HealthCheck
     #: What `/metrics` shows; this package's own metrics are added to it.
@@ -53,6 +65,18 @@ def authenticate(services: Services, request: web.Request) -> Principal:
     if len(tokens) != 1 or not is_plain(tokens[0], LONGEST_TOKEN):
         raise Unauthorized
     return services.directory.authenticate(tokens[0])
+
+
+async def visible_call(services: Services, request: web.Request) -> Call:
+    """The call in the path, if this token may see it. Raises Unauthorized, CallNotFound, DatabaseUnreachable."""
+    principal = authenticate(services, request)
+    call_id = request.match_info["id"]
+    if not is_plain(call_id, LONGEST_ID):
+        raise CallNotFound
+    call = await services.desk.find(call_id)
+    if not principal.may_act_for(call.agent.email):
+        raise CallNotFound
+    return call
 
 
 def is_plain(text: str, most: int) -> bool:

@@ -66,6 +66,7 @@ REQUIRED_MODULES = (
     "res_musiconhold.so",
     "bridge_simple.so",
     "bridge_softmix.so",
+    "chan_bridge_media.so",
     "bridge_native_rtp.so",
     "bridge_holding.so",
     "bridge_builtin_features.so",
