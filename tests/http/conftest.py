@@ -17,7 +17,17 @@ from multidict import CIMultiDict
 from structlog.testing import LogCapture
 
 from ctc_ari.http import Runner, Services, application, observe
-from tests.http.fakes import ANNA, NUMBER, TOKEN, FakeDesk, FakeDirectory, FakeHealth, FakeKeys, normalise
+from tests.http.fakes import (
+    ANNA,
+    NUMBER,
+    TOKEN,
+    FakeDesk,
+    FakeDirectory,
+    FakeHealth,
+    FakeKeys,
+    FakeRecordings,
+    normalise,
+)
 
 Client = TestClient[web.Request, None]
 Lines = list[MutableMapping[str, Any]]
@@ -30,6 +40,7 @@ class World:
     desk: FakeDesk = field(default_factory=FakeDesk)
     directory: FakeDirectory = field(default_factory=FakeDirectory)
     keys: FakeKeys = field(default_factory=FakeKeys)
+    recordings: FakeRecordings = field(default_factory=FakeRecordings)
     health: FakeHealth = field(default_factory=FakeHealth)
 
     def services(self, **others: Any) -> Services:
@@ -38,6 +49,7 @@ class World:
             "desk": self.desk,
             "directory": self.directory,
             "keys": self.keys,
+            "recordings": self.recordings,
             "normalise": normalise,
             "check": self.health,
         }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from ctc_ari.calls.commands import PlaceCall, Placed
+from ctc_ari.calls.inputs import Input
 from ctc_ari.calls.model import Agent, Call, EndReason, Leg, Phase
 from ctc_ari.directory import ContactRecord, Principal
 from ctc_ari.errors import (
@@ -16,6 +17,7 @@ from ctc_ari.errors import (
     KeyReused,
     NumberBlocked,
     Unauthorized,
+    WrongState,
 )
 
 TOKEN = "ctc_0a1b2c3d4e5f_everyone-MDEyMzQ1Njc4OWFiY2RlZg"
@@ -55,6 +57,7 @@ class FakeDesk:
     def __init__(self) -> None:
         self.commands: list[PlaceCall] = []
         self.calls: dict[str, Call] = {}
+        self.wishes: list[tuple[str, Input]] = []
         self.failure: Exception | None = None
         self.duplicate = False
 
@@ -77,6 +80,15 @@ class FakeDesk:
         if call.live:
             self.put(call, phase=Phase.ENDED, ended_at=CREATED + 5, end_reason=EndReason.CANCELLED, ended_by="api")
 
+    async def control(self, call_id: str, wish: Input) -> None:
+        """Only in a conversation; what was wished is kept."""
+        if self.failure is not None:
+            raise self.failure
+        call = await self.find(call_id)
+        if call.phase is not Phase.TALKING:
+            raise WrongState
+        self.wishes.append((call_id, wish))
+
     def live(self) -> list[Call]:
         """Oldest first."""
         return [call for call in self.calls.values() if call.live]
@@ -94,6 +106,20 @@ class FakeDesk:
         fields = {name: getattr(call, name) for name in call.__struct_fields__} | changes
         self.calls[call.id] = Call(**fields)
         return self.calls[call.id]
+
+
+class FakeRecordings:
+    """Every recording is the same few bytes."""
+
+    def __init__(self) -> None:
+        self.failure: Exception | None = None
+
+    async def stream(self, call_id: str, number: int) -> AsyncIterator[bytes]:
+        """In two parts."""
+        if self.failure is not None:
+            raise self.failure
+        yield b"RIFF"
+        yield f"{call_id}-{number}".encode()
 
 
 class FakeDirectory:

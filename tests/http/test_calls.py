@@ -55,6 +55,7 @@ async def test_a_new_call_is_shown_with_every_key(client: Client, world: World) 
         "muted": False,
         "held": False,
         "recording": False,
+        "recordings": [],
         "transfer": None,
         "created_at": "2026-03-01T09:30:00.125Z",
         "agent_answered_at": None,

@@ -51,6 +51,9 @@ def test_the_routes_of_this_version_are_pinned(world: World) -> None:
         ("POST", "/api/v1/calls"),
         ("GET", "/api/v1/calls/{id}"),
         ("DELETE", "/api/v1/calls/{id}"),
+        *((method, f"/api/v1/calls/{{id}}/{wish}") for wish in WISHES for method in ("PUT", "DELETE")),
+        ("POST", "/api/v1/calls/{id}/dtmf"),
+        ("GET", "/api/v1/calls/{id}/recordings/{number}"),
         ("GET", "/livez"),
         ("GET", "/readyz"),
         ("GET", "/metrics"),
@@ -98,6 +101,10 @@ def test_every_code_that_can_occur_is_described() -> None:
 
 def test_the_description_has_this_version(openapi: dict[str, Any]) -> None:
     assert openapi["info"]["version"] == __version__
+
+
+#: What an agent may switch on and off during a call.
+WISHES = ("mute", "hold", "recording")
 
 
 async def test_the_description_is_served(wire: Wire) -> None:
