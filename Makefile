@@ -13,7 +13,7 @@ help: ## this list
 
 demo: ## everything on this machine, from nothing to a ringing call; Ctrl-C stops all of it
 	@$(INSTALL)
-	@CTC_DEMO_LEASH=1 exec $(BIN)/ctc-ari demo $(if $(PORT),--port $(PORT))
+	@CTC_DEMO_LEASH=$$PPID exec $(BIN)/ctc-ari demo $(if $(PORT),--port $(PORT))
 
 test: ## install what the tests need, then run all of them on real parts
 	@$(INSTALL) --extra test

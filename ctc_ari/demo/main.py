@@ -51,10 +51,11 @@ def run(port: int = 8080, directory: Path = Path("var/demo")) -> None:
 
 def _end_with_make() -> None:
     """`make demo` killed with -9 tells nobody; the kernel does."""
-    if os.environ.get("CTC_DEMO_LEASH") and sys.platform == "linux":
+    make = os.environ.get("CTC_DEMO_LEASH")
+    if make and sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() == 1:
-            raise SetupError("the terminal is gone")
+        if str(os.getppid()) != make:
+            raise SetupError("make demo was ended")
 
 
 async def _until_told(port: int, directory: Path) -> None:
