@@ -5,12 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from ctc_ari import config_file
-from ctc_ari.config_rules import SHIPPED_PASSWORD, problems_of
+from ctc_ari.config_rules import problems_of
+from ctc_ari.config_sections import (
+    AgentSeed,
+    Asterisk,
+    Config,
+    Crm,
+    Database,
+    Inbound,
+    Limits,
+    Node,
+    Numbers,
+    RingTimeout,
+    Server,
+)
 from ctc_ari.errors import ConfigError
 
 __all__ = [
@@ -30,134 +43,6 @@ __all__ = [
 ]
 
 DEFAULT_FILE = Path("config.yaml")
-
-NumberType = Literal[
-    "fixed_line",
-    "mobile",
-    "fixed_line_or_mobile",
-    "toll_free",
-    "premium_rate",
-    "shared_cost",
-    "voip",
-    "personal_number",
-    "pager",
-    "uan",
-    "voicemail",
-    "unknown",
-]
-
-
-class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    def __repr__(self) -> str:
-        """Without secrets: what is printed ends in a log."""
-        shown = (
-            f"{name}={'***' if name in config_file.SECRETS else repr(getattr(self, name))}"
-            for name in self.__struct_fields__
-        )
-        return f"{type(self).__name__}({', '.join(shown)})"
-
-
-class Server(_Section, frozen=True, kw_only=True):
-    """Where the service listens."""
-
-    host: str = "127.0.0.1"
-    port: int = 8080
-    public_url: str | None = None
-    trusted_proxies: tuple[str, ...] = ()
-
-
-class Database(_Section, frozen=True, kw_only=True):
-    """PostgreSQL: `embedded` keeps one below `data_dir`, anything else is its URL."""
-
-    url: str = "embedded"
-    data_dir: str = "var"
-
-
-class Node(_Section, frozen=True, kw_only=True):
-    """One Asterisk."""
-
-    name: str = "pbx1"
-    ari_url: str = "http://127.0.0.1:8088/ari"
-    username: str = "ctc"
-    password: str = SHIPPED_PASSWORD
-
-
-class RingTimeout(_Section, frozen=True, kw_only=True):
-    """Seconds a phone rings before the call gives up on it."""
-
-    agent: int = 25
-    customer: int = 45
-
-
-class Asterisk(_Section, frozen=True, kw_only=True):
-    """The telephony side."""
-
-    nodes: tuple[Node, ...] = (Node(),)
-    app: str = "ctc"
-    trunk: str = "PJSIP/{number}@trunk"
-    trunk_contact: str | None = None
-    caller_id: str | None = None
-    sip_bind: str = "127.0.0.1:5060"
-    transport: Literal["auto", "websocket", "http"] = "auto"
-    ring_timeout: RingTimeout = RingTimeout()
-    max_call_seconds: int = 4 * 3600
-
-
-class Numbers(_Section, frozen=True, kw_only=True):
-    """Which numbers may be dialled."""
-
-    default_region: str = "GB"
-    allowed_regions: tuple[str, ...] = ("GB",)
-    blocked_types: tuple[NumberType, ...] = ("premium_rate", "shared_cost", "personal_number", "unknown")
-    emergency: Literal["deny"] = "deny"
-
-
-class Limits(_Section, frozen=True, kw_only=True):
-    """How much the service accepts; beyond it the answer is 429 at once."""
-
-    agent_calls_per_minute: int = 10
-    concurrent_calls: int = 100
-    calls_per_second: int = 30
-    duplicate_window: int = 10
-
-
-class Crm(_Section, frozen=True, kw_only=True):
-    """Where agents and contacts come from."""
-
-    kind: Literal["builtin"] = "builtin"
-
-
-class Inbound(_Section, frozen=True, kw_only=True):
-    """DID -> agent e-mail, list of e-mails, or extension."""
-
-    routes: dict[str, str | list[str]] = {}
-
-
-class AgentSeed(_Section, frozen=True, kw_only=True):
-    """An agent written into the directory at start, unless an agent with that e-mail is there already."""
-
-    email: str
-    name: str = ""
-    extension: str | None = None
-    desk_endpoint: str | None = None
-    contact: str | None = None
-    caller_id: str | None = None
-    device: Literal["desk", "web"] = "desk"
-    auto_answer: bool = False
-    sip_password: str | None = None
-
-
-class Config(_Section, frozen=True, kw_only=True):
-    """All of `config.yaml`."""
-
-    server: Server = Server()
-    database: Database = Database()
-    asterisk: Asterisk = Asterisk()
-    numbers: Numbers = Numbers()
-    limits: Limits = Limits()
-    crm: Crm = Crm()
-    inbound: Inbound = Inbound()
-    agents: tuple[AgentSeed, ...] = ()
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:

@@ -10,16 +10,14 @@ from urllib.parse import urlsplit
 
 import phonenumbers
 
+from ctc_ari.config_sections import SHIPPED_PASSWORD, AgentSeed, Asterisk, Config, Node
 from ctc_ari.errors import ConfigError
 
 if TYPE_CHECKING:
     from ctc_ari.calls.model import Agent
-    from ctc_ari.config import AgentSeed, Asterisk, Config, Node
 
-__all__ = ["SHIPPED_PASSWORD", "check_agent_fields", "problems_of", "warnings"]
+__all__ = ["check_agent_fields", "problems_of", "warnings"]
 
-#: Opens ARI on one machine out of the box; `config check` asks for another, and beyond loopback it is refused.
-SHIPPED_PASSWORD = "change-me"  # noqa: S105 -- everybody knows it
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 #: A phone that does not register: nothing but a user, a host and a port may stand in its URI.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -12,6 +11,7 @@ import structlog
 from ctc_ari.calls.commands import PlaceCall, Placed
 from ctc_ari.calls.effects import Announce, Originate, Request
 from ctc_ari.calls.engine import TABLE, begin, ignore, refuse, step
+from ctc_ari.calls.entry import Entry, Wish
 from ctc_ari.calls.ids import belongs_to, new_call_id
 from ctc_ari.calls.inputs import (
     DeadlinePassed,
@@ -53,53 +53,6 @@ HOUSEKEEPING_SECONDS = 10.0
 MOST_BEHIND = 0.25
 
 
-class _Wish:
-    """Somebody waits until all that a wish needs was done."""
-
-    __slots__ = ("done", "open")
-
-    def __init__(self) -> None:
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.open = 0
-
-    def begin(self, requests: int) -> None:
-        """So many answers are to come; none: it is done."""
-        self.open = requests
-        if not requests:
-            self.done.set_result(None)
-
-    def answered(self, status: int | None) -> None:
-        """One answer."""
-        self.open -= 1
-        if self.done.done():
-            return
-        if status is None or status == NOT_SENT:
-            self.done.set_exception(AsteriskUnreachable())
-        elif status >= 300:
-            self.done.set_exception(CallFailed())
-        elif not self.open:
-            self.done.set_result(None)
-
-
-class _Entry:
-    """A live call with its queue, its timer, and those who wait for its phone to ring."""
-
-    __slots__ = ("call", "draining", "happenings", "inputs", "ringing", "row", "seq", "timer", "waits_until")
-
-    def __init__(self, call: Call, *, row: bool, seq: int = 0) -> None:
-        self.call = call
-        self.inputs: deque[tuple[Input, _Wish | None]] = deque()
-        self.draining = False
-        #: Whether the row is committed, so that changes may be written.
-        self.row = row
-        self.seq = seq
-        self.happenings: list[Happening] = []
-        self.timer: asyncio.TimerHandle | None = None
-        self.waits_until: float | None = None
-        #: Set once the agent's phone rings, or with the reason why it does not.
-        self.ringing: asyncio.Future[None] | None = None
-
-
 class Desk:
     """All calls of one node. Everything happens on one event loop; nothing here blocks it."""
 
@@ -118,7 +71,7 @@ class Desk:
         self._asterisk = asterisk
         self._clock = clock
         self._listeners = list(listeners)
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         self._open_by_agent: dict[str, str] = {}
         self._admission = Admission(limits)
         self._recent = RecentCalls(limits.duplicate_window)
@@ -182,7 +135,7 @@ class Desk:
             raise WrongState
         if TABLE[entry.call.phase, type(wish)] is refuse:
             raise WrongState
-        waiting = _Wish()
+        waiting = Wish()
         self._enqueue(entry, wish, waiting)
         await waiting.done
 
@@ -219,7 +172,7 @@ class Desk:
         return Placed(await self.find(call_id), duplicate=True)
 
     async def _start(self, call: Call, now: float) -> Placed:
-        entry = _Entry(call, row=False)
+        entry = Entry(call, row=False)
         entry.ringing = self._loop.create_future()
         self._entries[call.id] = entry
         self._open_by_agent[call.agent.email] = call.id
@@ -269,12 +222,12 @@ class Desk:
             return
         self._enqueue(entry, happened, None)
 
-    def _enqueue(self, entry: _Entry, happened: Input, wish: _Wish | None) -> None:
+    def _enqueue(self, entry: Entry, happened: Input, wish: Wish | None) -> None:
         entry.inputs.append((happened, wish))
         if not entry.draining:
             self._drain(entry)
 
-    def _drain(self, entry: _Entry) -> None:
+    def _drain(self, entry: Entry) -> None:
         entry.draining = True
         try:
             while entry.inputs:
@@ -284,7 +237,7 @@ class Desk:
         if entry.call.phase is Phase.ENDED:
             self._entries.pop(entry.call.id, None)
 
-    def _handle_safely(self, entry: _Entry, happened: Input, wish: _Wish | None) -> None:
+    def _handle_safely(self, entry: Entry, happened: Input, wish: Wish | None) -> None:
         """A mistake of ours in one call must not take the others down with it."""
         try:
             self._handle(entry, happened, wish)
@@ -293,7 +246,7 @@ class Desk:
                 wish.done.set_exception(error)
             log.exception("engine failed", call=entry.call.id, phase=entry.call.phase, input=type(happened).__name__)
 
-    def _handle(self, entry: _Entry, happened: Input, wish: _Wish | None) -> None:
+    def _handle(self, entry: Entry, happened: Input, wish: Wish | None) -> None:
         before = entry.call
         after, effects = step(before, happened, self._clock())
         if TABLE[before.phase, type(happened)] is ignore:
@@ -309,7 +262,7 @@ class Desk:
                 end_reason=after.end_reason,
             )
 
-    def _settle(self, entry: _Entry, call: Call, effects: Sequence[object], wish: _Wish | None = None) -> None:
+    def _settle(self, entry: Entry, call: Call, effects: Sequence[object], wish: Wish | None = None) -> None:
         """Take the step: remember, perform, tell, write."""
         before, entry.call = entry.call, call
         if before.live and not call.live:
@@ -331,7 +284,7 @@ class Desk:
             #: That its last channel is gone changes nothing in the record.
             self._write(entry, urgent=_untold(call) != _untold(before))
 
-    def _replied(self, call_id: str, wish: _Wish | None, request: Request, status: int | None) -> None:
+    def _replied(self, call_id: str, wish: Wish | None, request: Request, status: int | None) -> None:
         if wish:
             wish.answered(status)
         entry = self._entries.get(call_id)
@@ -347,11 +300,11 @@ class Desk:
             return
         self.feed(call_id, RequestFailed(request, status))
 
-    def _rings(self, entry: _Entry) -> None:
+    def _rings(self, entry: Entry) -> None:
         if entry.ringing and not entry.ringing.done():
             entry.ringing.set_result(None)
 
-    def _refuse(self, entry: _Entry, error: CtcError) -> None:
+    def _refuse(self, entry: Entry, error: CtcError) -> None:
         """The agent's phone does not ring, for this reason."""
         self._recent.forget(entry.call.agent.email, entry.call.number)
         if entry.ringing and not entry.ringing.done():
@@ -359,7 +312,7 @@ class Desk:
             #: Nobody may be waiting any more; the reason is in the log of the call.
             entry.ringing.exception()
 
-    def _close(self, entry: _Entry, *, dialled: bool) -> None:
+    def _close(self, entry: Entry, *, dialled: bool) -> None:
         """The outcome is final: the agent is free for the next call."""
         agent = entry.call.agent.email
         if self._open_by_agent.get(agent) == entry.call.id:
@@ -373,7 +326,7 @@ class Desk:
 
     # timers and rows
 
-    def _arm(self, entry: _Entry) -> None:
+    def _arm(self, entry: Entry) -> None:
         if entry.call.deadline == entry.waits_until:
             return
         if entry.timer:
@@ -384,15 +337,15 @@ class Desk:
             delay = max(0.0, entry.waits_until - self._clock())
             entry.timer = self._loop.call_later(delay, self._deadline, entry)
 
-    def _deadline(self, entry: _Entry) -> None:
+    def _deadline(self, entry: Entry) -> None:
         entry.timer, entry.waits_until = None, None
         self.feed(entry.call.id, DeadlinePassed())
 
-    def _take_happenings(self, entry: _Entry) -> list[Happening]:
+    def _take_happenings(self, entry: Entry) -> list[Happening]:
         taken, entry.happenings = entry.happenings, []
         return taken
 
-    def _write(self, entry: _Entry, *, urgent: bool = False) -> None:
+    def _write(self, entry: Entry, *, urgent: bool = False) -> None:
         if entry.row:
             self._store.save(entry.call, self._take_happenings(entry), urgent=urgent)
 
@@ -402,7 +355,7 @@ class Desk:
         """Take over the open calls of this node from the database. Raises DatabaseUnreachable."""
         now = self._clock()
         for call, seq in await self._store.load_live(self._telephony.node):
-            entry = _Entry(call, row=True, seq=seq)
+            entry = Entry(call, row=True, seq=seq)
             self._entries[call.id] = entry
             self._open_by_agent[call.agent.email] = call.id
             self._recent.remember(call.agent.email, call.number, call.id, call.created_at)

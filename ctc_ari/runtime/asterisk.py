@@ -12,7 +12,6 @@ import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,6 +23,7 @@ from ctc_ari.errors import SetupError
 from ctc_ari.runtime import packages, processes
 from ctc_ari.runtime.asterisk_files import render, run_dir, templates
 from ctc_ari.runtime.asterisk_values import REQUIRED_MODULES, host_and_port
+from ctc_ari.runtime.installation import Installation
 
 __all__ = ["Installation", "check_ports", "command", "find", "install", "render", "running", "templates", "wait_ready"]
 
@@ -33,18 +33,6 @@ PACKAGES = ("asterisk", "asterisk-moh-opsound-wav", "asterisk-core-sounds-en-wav
 #: Seconds within which Asterisk answers; it needs one, an overloaded machine more.
 READY_TIMEOUT = 20.0
 _HOST_DATA = (Path("/usr/share/asterisk"), Path("/var/lib/asterisk"))
-
-
-@dataclass(frozen=True)
-class Installation:
-    """An Asterisk that can be run here."""
-
-    #: What to execute, up to Asterisk's own options.
-    argv: tuple[str, ...]
-    modules: Path
-    #: Holds `sounds`, `moh` and `documentation`.
-    data: Path
-    version: tuple[int, int, int]
 
 
 def find() -> Installation | None:

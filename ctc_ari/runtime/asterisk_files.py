@@ -8,16 +8,13 @@ import re
 import stat
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import jinja2
 
 from ctc_ari.config import Config
 from ctc_ari.errors import SetupError
 from ctc_ari.runtime.asterisk_values import template_values
-
-if TYPE_CHECKING:
-    from ctc_ari.runtime.asterisk import Installation
+from ctc_ari.runtime.installation import Installation
 
 __all__ = ["render", "run_dir", "templates"]
 
