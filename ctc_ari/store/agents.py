@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import asyncpg
@@ -74,23 +74,27 @@ async def remove_agent(connection: Connection, email: str) -> None:
         raise AgentNotFound
 
 
-async def seed_agents(connection: Connection, seeds: Iterable[AgentSeed]) -> None:
+async def seed_agents(connection: Connection, seeds: Sequence[AgentSeed]) -> None:
     """Insert the configuration's agents that are not there yet.
 
     An agent that is there stays as she is, even if her seed changed: what an admin edited later counts more.
     """
+    with database_errors():
+        rows = await connection.fetch("select email from agents where email = any($1)", [_key(seed) for seed in seeds])
+    known = {row["email"] for row in rows}
     for seed in seeds:
+        if _key(seed) in known:
+            continue
         fields = {name: getattr(seed, name) for name in Agent.__struct_fields__}
         try:
             await add_agent(connection, Agent(**fields), seed.sip_password)
         except Conflict as conflict:
-            if not await _exists(connection, seed.email):
-                log.warning("agent of the configuration not added", email=seed.email, reason=conflict.message)
+            #: Another instance may just have planted her.
+            log.warning("agent of the configuration not added", email=seed.email, reason=conflict.message)
 
 
-async def _exists(connection: Connection, email: str) -> bool:
-    with database_errors():
-        return await connection.fetchval("select 1 from agents where email = $1", email.lower()) is not None
+def _key(seed: AgentSeed) -> str:
+    return seed.email.strip().lower()
 
 
 def _checked(agent: Agent) -> Agent:
