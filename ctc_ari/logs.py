@@ -28,7 +28,6 @@ def configure(*, level: int = logging.INFO, readable: bool | None = None, stream
     )
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([] if readable else [structlog.processors.format_exc_info]),

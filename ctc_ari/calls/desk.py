@@ -254,7 +254,9 @@ class Desk:
             return
         self._settle(entry, after, effects, wish)
         if after.phase is not before.phase:
-            log.info(
+            #: Its end was told when it was decided; that the last channel went is for whoever looks closer.
+            write = log.debug if before.phase is Phase.ENDING else log.info
+            write(
                 "call",
                 call=before.id,
                 move=f"{before.phase} -> {type(happened).__name__} -> {after.phase}",
