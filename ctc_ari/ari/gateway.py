@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import aiohttp
@@ -20,6 +21,7 @@ from ctc_ari.ari.messages import (
     Info,
     Rest,
     RestResponse,
+    Variable,
     decode_event,
     observe,
     to_input,
@@ -43,8 +45,14 @@ CONNECT_SECONDS = 3.0
 #: Below the 15 s after which Asterisk and aiohttp both drop an idle connection.
 KEEPALIVE_SECONDS = 10.0
 RECORDING_PART = 64 * 1024
+#: A long recording takes its time, but not without a byte.
+RECORDING_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=10.0)
 RETRY_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0)
+#: How often the owner of the application gives a sign of life, how often one who stands by looks for it, and how many
+#: looks in vain make him the next owner.
+LIFE_SECONDS = 1.0
 STANDBY_SECONDS = 2.0
+LOOKS_IN_VAIN = 2
 #: REST over the event socket came with this version.
 WEBSOCKET_REST_SINCE = (22, 4)
 
@@ -63,6 +71,8 @@ class Gateway:
         self._socket: EventSocket | None = None
         self._over_socket: WebSocketTransport | None = None
         self._connections = 0
+        #: The owner's sign of life as last seen while standing by, and how often it was looked for in vain since.
+        self._sign, self._looks = "", 0
         #: Events that came in while the snapshot was being taken; None: they are told at once.
         self._early: list[Event] | None = None
         #: Why calls cannot be placed, in words for an admin; None: they can.
@@ -121,14 +131,14 @@ class Gateway:
         authorization = aiohttp.encode_basic_auth(self._node.username, self._node.password)
         try:
             async with (
-                aiohttp.ClientSession(headers={"Authorization": authorization}) as session,
+                aiohttp.ClientSession(headers={"Authorization": authorization}, timeout=RECORDING_TIMEOUT) as session,
                 session.get(url) as answer,
             ):
                 if answer.status != 200:
                     raise RecordingNotFound
                 async for part in answer.content.iter_chunked(RECORDING_PART):
                     yield part
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise AsteriskUnreachable from error
 
     async def probe(self) -> str | None:
@@ -190,9 +200,21 @@ class Gateway:
             await asyncio.sleep(STANDBY_SECONDS)
 
     async def _somebody_listens(self, http: Transport) -> bool:
-        """An application outlives its socket while channels are in it, but the filter of its events does not."""
+        """An application outlives its socket while channels are in it: then only its owner's sign of life tells."""
         applications = msgspec.json.decode(await _ask(http, Rest("GET", "applications")), type=list[Application])
-        return any(application.name == self.app and application.events_allowed for application in applications)
+        if not any(application.name == self.app for application in applications):
+            return False
+        variable = (("variable", _life_of(self.app)),)
+        sign = msgspec.json.decode(await _ask(http, Rest("GET", "asterisk/variable", variable)), type=Variable).value
+        self._looks, self._sign = (self._looks + 1, sign) if sign == self._sign else (0, sign)
+        return self._looks < LOOKS_IN_VAIN
+
+    async def _live(self, transport: Transport) -> None:
+        """Show others that the application has an owner."""
+        while True:
+            sign = (("variable", _life_of(self.app)), ("value", secrets.token_hex(8)))
+            await _ask(transport, Rest("POST", "asterisk/variable", sign))
+            await asyncio.sleep(LIFE_SECONDS)
 
     async def _serve(self, socket: EventSocket, http: HttpTransport, *, over_socket: bool) -> None:
         self._early = []
@@ -201,6 +223,7 @@ class Gateway:
         transport: Transport = self._over_socket or http
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._live(transport), name="ari-life")
                 tasks.create_task(self._open(transport), name="ari-open")
                 tasks.create_task(socket.lost(), name="ari-socket")
         finally:
@@ -256,6 +279,12 @@ class Gateway:
             self._feed(*found)
 
 
+def _life_of(app: str) -> str:
+    """The global variable of Asterisk in which the owner of an application gives signs of life."""
+    return f"CTC_ALIVE_{app}"
+
+
+_NOBODY = "ARI cannot be reached; is Asterisk running, and is asterisk.nodes[].ari_url right?"
 _REPLACED = "another service took this application over; stop it, or give this one another `asterisk.app`"
 
 
@@ -271,6 +300,8 @@ async def _ask(transport: Transport, rest: Rest) -> str:
     status, body = await answer
     if status is None:
         raise AriFailed(f"ARI gave no answer within {REQUEST_DEADLINE:g} s")
+    if status == NOT_SENT:
+        raise AriFailed(_NOBODY)
     if status == 401:
         raise AriFailed("ARI refused the user name or password; compare asterisk.nodes with ari.conf")
     if status >= 300:
@@ -291,6 +322,6 @@ def _words(error: BaseException) -> str:
         case TimeoutError():
             return f"ARI gave no answer within {CONNECT_SECONDS:g} s"
         case aiohttp.ClientConnectorError() | OSError():
-            return "ARI cannot be reached; is Asterisk running, and is asterisk.nodes[].ari_url right?"
+            return _NOBODY
         case _:
             return f"ARI connection failed: {type(error).__name__}"

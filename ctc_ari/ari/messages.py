@@ -43,6 +43,7 @@ __all__ = [
     "Info",
     "Rest",
     "RestResponse",
+    "Variable",
     "decode_event",
     "observe",
     "to_input",
@@ -77,8 +78,12 @@ class Application(msgspec.Struct, frozen=True):
     """The part of ARI's Application that we read."""
 
     name: str
-    #: What its event filter lets through; empty without a filter.
-    events_allowed: tuple[dict[str, str], ...] = ()
+
+
+class Variable(msgspec.Struct, frozen=True):
+    """`GET /asterisk/variable`; empty when it was never set."""
+
+    value: str = ""
 
 
 class _System(msgspec.Struct, frozen=True):

@@ -175,18 +175,22 @@ class HttpTransport:
             answered(None, "")
 
     async def _work(self, key: str, queue: deque[tuple[Rest, Answered]]) -> None:
+        status: int | None
         while queue:
             self._sent[key] = asyncio.get_running_loop().time()
             try:
-                status, body = await self._ask(queue[0][0])
+                (status, body), lost = await self._ask(queue[0][0]), False
+            except aiohttp.ClientConnectorError:
+                #: Nobody took the connection, so the request never left.
+                (status, body), lost = (NOT_SENT, ""), True
             except (aiohttp.ClientError, TimeoutError, OSError):
-                status, body = None, ""
+                (status, body), lost = (None, ""), True
             del self._sent[key]
             if self._closed:
                 return
             _, answered = queue.popleft()
             answered(status, body)
-            if status is None:
+            if lost:
                 self._silent()
         del self._queues[key], self._tasks[key]
 

@@ -281,7 +281,7 @@ def _talking_failed(call: Call, failed: RequestFailed, now: float) -> Step:
         #: Without an answer the wish may have come true: it stands.
         return (call, ()) if failed.status is None else undone
     match failed.request, failed.status:
-        case (CreateBridge() | BridgeLegs()), int(status) if status not in (400, 409):
+        case ((CreateBridge() | BridgeLegs()), int(status)) if status not in (400, 409):
             #: 404 is "Bridge not found": they would never hear each other.
             return _end(call, EndReason.FAILED, "system", now)
         case _:

@@ -11,7 +11,7 @@ from ctc_ari.calls.effects import Request
 from ctc_ari.calls.inputs import Input, Observed
 from ctc_ari.calls.model import Call, Contact
 
-__all__ = ["NOT_SENT", "CallStore", "Happening", "Listener", "Replied", "Snapshot", "Telephony"]
+__all__ = ["NOT_SENT", "CallStore", "Feed", "Happening", "Listener", "Replied", "Snapshot", "Telephony"]
 
 #: A status that says that the request never left: Asterisk knows nothing of it.
 NOT_SENT = 503

@@ -113,7 +113,7 @@ def _agent_on_the_line(before: Call, call: Call, observed: Observed) -> Resumed:
             return Resumed(replace(call, phase=Phase.TALKING), (StopRingback(), *both))
         case LegStage.GONE if before.phase is Phase.TALKING:
             return Resumed(call, reason=EndReason.COMPLETED, by="customer")
-        case LegStage.GONE if dialled:
+        case LegStage.GONE | LegStage.ABSENT if dialled:
             return Resumed(call, reason=EndReason.LOST, tell_agent=True)
         case LegStage.GONE if not _never_made(before):
             return Resumed(call, reason=EndReason.UNREACHABLE, tell_agent=True)

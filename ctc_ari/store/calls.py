@@ -54,7 +54,8 @@ left join lateral (
 """
 
 #: The newest state of each call, and whatever happened on the way there. An ended call is inserted if need be: an
-#: insert that was never confirmed may be carried out after this, and must then find it ended.
+#: insert that was never confirmed may be carried out after this, and must then find it ended. So may an update: what
+#: has ended stays ended.
 _SAVE = """
 with changed as (
     select id, node, direction, state, phase, agent_email, device, number, contact_id,
@@ -73,7 +74,7 @@ with changed as (
         state = changed.state, phase = changed.phase, contact_id = changed.contact_id,
         agent_answered_at = changed.agent_answered_at, answered_at = changed.answered_at,
         snapshot = changed.snapshot, updated_at = now()
-    from changed where calls.id = changed.id and changed.state <> 'ended'
+    from changed where calls.id = changed.id and changed.state <> 'ended' and calls.state <> 'ended'
     returning calls.id
 ), ended as (
     insert into calls (

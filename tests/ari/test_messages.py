@@ -1,0 +1,329 @@
+"""What is sent to Asterisk, and what is read from what a real Asterisk 22.10 sent (`recorded.json`)."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from ctc_ari.ari.messages import (
+    ALLOWED_EVENTS,
+    Application,
+    ApplicationReplaced,
+    Bridge,
+    Channel,
+    Info,
+    Rest,
+    RestResponse,
+    decode_event,
+    display_name,
+    observe,
+    to_input,
+    to_rest,
+)
+from ctc_ari.calls import effects
+from ctc_ari.calls.effects import (
+    BridgeLegs,
+    CreateBridge,
+    CreateLeg,
+    DestroyBridge,
+    DialLeg,
+    HangUpLeg,
+    Music,
+    Mute,
+    Originate,
+    PlayTone,
+    PressKeys,
+    RecordBridge,
+    Recording,
+    Request,
+    StartRingback,
+    StopRingback,
+)
+from ctc_ari.calls.inputs import Input, LegAnswered, LegGone, LegReady, LegRinging, Observed
+from ctc_ari.calls.model import Agent, Call, Contact, LegStage
+from tests.calls.builders import a_call
+
+RECORDED: dict[str, Any] = msgspec.json.decode((Path(__file__).parent / "recorded.json").read_bytes())
+EVENTS: dict[str, dict[str, Any]] = RECORDED["events"]
+
+ID = "ctc-" + "0" * 32
+C, B = f"{ID}.c", f"{ID}.b"
+TRUNK_ID = "+442079460999"
+
+#: Each request, and its REST without the variables of a new channel.
+REST: list[tuple[Request, str, str, dict[str, str]]] = [
+    (Originate(25), "POST", f"channels/{ID}", {"endpoint": "PJSIP/1001", "app": "ctc", "timeout": "25"}),
+    (
+        CreateLeg("customer"),
+        "POST",
+        "channels/create",
+        {"endpoint": "PJSIP/442079460001@trunk", "app": "ctc", "channelId": C, "originator": ID},
+    ),
+    (DialLeg("customer", 45), "POST", f"channels/{C}/dial", {"timeout": "45"}),
+    (CreateBridge(), "POST", f"bridges/{B}", {"type": "mixing"}),
+    (BridgeLegs(), "POST", f"bridges/{B}/addChannel", {"channel": f"{ID},{C}"}),
+    (StartRingback(), "POST", f"channels/{ID}/ring", {}),
+    (StopRingback(), "DELETE", f"channels/{ID}/ring", {}),
+    (PlayTone("busy"), "POST", f"channels/{ID}/play", {"media": "tone:busy"}),
+    (Mute("agent", True), "POST", f"channels/{ID}/mute", {"direction": "in"}),
+    (Mute("customer", False), "DELETE", f"channels/{C}/mute", {"direction": "in"}),
+    (Music("customer", True), "POST", f"channels/{C}/moh", {}),
+    (Music("customer", False), "DELETE", f"channels/{C}/moh", {}),
+    (
+        RecordBridge(1, Recording.START),
+        "POST",
+        f"bridges/{B}/record",
+        {"name": f"{ID}-1", "format": "wav", "ifExists": "fail"},
+    ),
+    (RecordBridge(2, Recording.PAUSE), "POST", f"recordings/live/{ID}-2/pause", {}),
+    (RecordBridge(2, Recording.RESUME), "DELETE", f"recordings/live/{ID}-2/pause", {}),
+    (RecordBridge(2, Recording.STOP), "POST", f"recordings/live/{ID}-2/stop", {}),
+    (PressKeys("12#"), "POST", f"channels/{C}/dtmf", {"dtmf": "12#"}),
+    (HangUpLeg("agent"), "DELETE", f"channels/{ID}", {}),
+    (HangUpLeg("customer"), "DELETE", f"channels/{C}", {}),
+    (DestroyBridge(), "DELETE", f"bridges/{B}", {}),
+]
+
+
+def rest(call: Call, request: Request, caller_id: str | None = TRUNK_ID) -> Rest:
+    return to_rest(call, request, "ctc", caller_id)
+
+
+def variables(call: Call, request: Request, caller_id: str | None = TRUNK_ID) -> dict[str, str]:
+    """The variables of the new channel."""
+    body = rest(call, request, caller_id).body
+    assert body is not None
+    return msgspec.convert(body["variables"], dict[str, str])
+
+
+@pytest.mark.parametrize(("request_", "method", "path", "query"), REST)
+def test_each_request_is_this_rest(request_: Request, method: str, path: str, query: dict[str, str]) -> None:
+    sent = rest(a_call(), request_)
+    assert (sent.method, sent.path, dict(sent.query)) == (method, path, query)
+    assert (sent.body is not None) == isinstance(request_, Originate | CreateLeg)
+
+
+def test_every_request_of_the_engine_has_a_rest() -> None:
+    kinds = {kind for kind in vars(effects).values() if isinstance(kind, type) and issubclass(kind, Request)}
+    assert kinds - {Request} == {type(request) for request, *_ in REST}
+    with pytest.raises(TypeError):
+        rest(a_call(), Request())
+
+
+def test_the_agent_s_phone_shows_the_customer() -> None:
+    call = a_call(contact=Contact("c1", "Carla Gómez"))
+    assert variables(call, Originate(25)) == {
+        "CALLERID(num)": "1001",
+        "CALLERID(name)": "Alice",
+        "CONNECTEDLINE(num,i)": call.number,
+        "CONNECTEDLINE(num-pres,i)": "allowed",
+        "CONNECTEDLINE(name,i)": "Carla Gómez",
+    }
+
+
+def test_only_an_agent_who_wants_it_is_answered_automatically() -> None:
+    willing = a_call(agent=Agent("a@example.com", auto_answer=True))
+    headers = {name for name in variables(willing, Originate(25)) if name.startswith("PJSIP_HEADER")}
+    assert headers == {
+        "PJSIP_HEADER(add,Call-Info)",
+        "PJSIP_HEADER(add,Alert-Info)",
+        "PJSIP_HEADER(add,Answer-Mode)",
+    }
+    assert not [name for name in variables(a_call(), Originate(25)) if name.startswith("PJSIP_HEADER")]
+
+
+@pytest.mark.parametrize(
+    ("own", "trunk", "shown"),
+    [("+442079460100", TRUNK_ID, "+442079460100"), (None, TRUNK_ID, TRUNK_ID), (None, None, None)],
+)
+def test_the_customer_sees_the_agent_s_number_or_the_trunk_s(
+    own: str | None, trunk: str | None, shown: str | None
+) -> None:
+    call = a_call(agent=Agent("a@example.com", "Alice", caller_id=own))
+    found = variables(call, CreateLeg("customer"), trunk)
+    assert found.get("CONNECTEDLINE(num,i)") == shown
+    assert found["CALLERID(num)"] == call.number
+    assert "Alice" not in str(found), "her name is nobody's business outside"
+
+
+# what people typed
+
+
+ANYTHING = st.text(max_size=200)
+NASTY = st.one_of(
+    ANYTHING,
+    st.sampled_from(
+        ["a\r\nX-Evil: 1", '" <sip:evil@host>', "\u202egnp.exe", "\x00", "&PJSIP/9@trunk", "\\", "a\u2028b"]
+    ),
+)
+
+
+@given(NASTY)
+def test_a_display_name_is_harmless_in_a_header_whatever_was_typed(name: str) -> None:
+    shown = display_name(name)
+    assert len(shown) <= 80
+    assert not set('"\\\r\n') & set(shown)
+    #: C: control, format (bidirectional marks, joiners), surrogates; Z: separators, of which the space may stay.
+    assert all(c == " " or unicodedata.category(c)[0] not in "CZ" for c in shown)
+
+
+def test_a_long_name_is_cut() -> None:
+    assert display_name("x" * 200) == "x" * 80
+
+
+@given(NASTY)
+def test_a_name_of_ordinary_letters_stays_as_it_is(name: str) -> None:
+    plain = "".join(c for c in name if c.isalnum())[:80]
+    assert display_name(plain) == plain
+
+
+@given(name=NASTY, contact=NASTY, email=NASTY)
+def test_names_reach_nothing_but_the_two_name_fields(name: str, contact: str, email: str) -> None:
+    typed = a_call(agent=Agent(email, name, extension="1001", auto_answer=True), contact=Contact(contact, contact))
+    plain = a_call(agent=Agent("x@example.com", "", extension="1001", auto_answer=True), contact=Contact("", ""))
+    names = ("CALLERID(name)", "CONNECTEDLINE(name,i)")
+    for request, *_ in REST:
+        got, expected = rest(typed, request), rest(plain, request)
+        assert (got.method, got.path, got.query) == (expected.method, expected.path, expected.query)
+        if got.body is not None:
+            found, usual = variables(typed, request), variables(plain, request)
+            assert {k: v for k, v in found.items() if k not in names} == {
+                k: v for k, v in usual.items() if k not in names
+            }
+            assert {found[key] for key in names if key in found} <= {display_name(name), display_name(contact)}
+
+
+# events
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "expected"),
+    [
+        ("agent_dialled", 0, None),
+        ("agent_rings", 0, LegRinging("agent")),
+        ("agent_answers", 0, None),  # not before she enters: only then can she be bridged
+        ("agent_enters", 0, LegAnswered("agent")),
+        ("agent_gone", 0, LegGone("agent", 16)),
+        ("agent_busy_dial", 1, None),
+        ("agent_busy", 1, LegGone("agent", 17, 486)),
+        ("agent_does_not_answer", 3, LegGone("agent", 19, 480)),
+        ("customer_enters", 0, LegReady("customer")),
+        ("customer_rings", 0, LegRinging("customer")),
+        ("customer_answers", 0, LegAnswered("customer")),
+        ("customer_hangs_up", 0, LegGone("customer", 16)),
+        ("customer_busy", 2, LegGone("customer", 17, 486)),
+        ("customer_unknown", 4, LegGone("customer", 1, 404)),
+    ],
+)
+def test_an_event_means_this_for_its_call(name: str, of: int, expected: Input | None) -> None:
+    event = decode_event(msgspec.json.encode(EVENTS[name]))
+    assert event is not None
+    assert to_input(event) == ((f"ctc-{of:032x}", expected) if expected else None)
+
+
+def test_an_older_asterisk_names_no_sip_status() -> None:
+    older = {key: value for key, value in EVENTS["agent_busy"].items() if key != "tech_cause"} | {"cause": 0}
+    event = decode_event(msgspec.json.encode(older))
+    assert event is not None
+    assert to_input(event) == (f"ctc-{1:032x}", LegGone("agent"))
+
+
+def test_an_answer_on_the_socket_is_told_from_events() -> None:
+    event = decode_event(msgspec.json.encode(EVENTS["answer_with_body"]))
+    assert isinstance(event, RestResponse)
+    assert event.status_code == 200
+    assert msgspec.json.decode(event.message_body, type=Application).name
+    assert to_input(event) is None
+
+
+def test_being_replaced_is_an_event() -> None:
+    event = decode_event(msgspec.json.encode(EVENTS["replaced"]))
+    assert isinstance(event, ApplicationReplaced)
+
+
+def test_kinds_of_no_use_are_nothing() -> None:
+    assert decode_event(msgspec.json.encode(EVENTS["of_no_use"])) is None
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"", b"[]", b"{}", b'{"type": 1}', b'{"type": ""}', b'{"type": "Dial"}', b'{"type": "StasisStart"}']
+)
+def test_garbage_is_an_error(garbage: bytes) -> None:
+    with pytest.raises(msgspec.MsgspecError):
+        decode_event(garbage)
+
+
+def test_every_kind_that_is_read_is_let_through() -> None:
+    read = {event["type"] for name, event in EVENTS.items() if name != "of_no_use"}
+    assert read == set(ALLOWED_EVENTS)
+
+
+# listings
+
+
+def channels() -> list[Channel]:
+    return msgspec.convert(RECORDED["channels"], list[Channel])
+
+
+def bridges() -> list[Bridge]:
+    return msgspec.convert(RECORDED["bridges"], list[Bridge])
+
+
+def test_a_conversation_as_asterisk_lists_it() -> None:
+    both = Observed(LegStage.UP, LegStage.UP, True, frozenset({"agent", "customer"}), "then")
+    assert observe("ctc", channels(), bridges(), "then") == {ID: both}
+
+
+@pytest.mark.parametrize(
+    ("state", "stage"),
+    [
+        ("Down", LegStage.READY),
+        ("Ring", LegStage.DIALING),
+        ("Dialing", LegStage.DIALING),
+        ("Ringing", LegStage.RINGING),
+        ("Up", LegStage.UP),
+        ("Busy", LegStage.DIALING),
+    ],
+)
+def test_a_channel_s_state_is_a_stage(state: str, stage: LegStage) -> None:
+    found = observe("ctc", [Channel(ID, state)], [], "then")
+    assert found == {ID: Observed(stage, None, False, frozenset(), "then")}
+
+
+def test_what_is_not_ours_is_not_seen() -> None:
+    foreign = [Channel("1700000000.1", "Up"), Channel("other-" + "0" * 32, "Up"), Channel(B, "Up")]
+    assert observe("ctc", foreign, [Bridge("somebody.b", (ID,)), Bridge(ID, (ID,))], "then") == {}
+
+
+def test_a_stranger_in_our_bridge_is_no_leg_of_the_call() -> None:
+    crowd = Bridge(B, (C, "ctc-" + "1" * 32, "1700000000.1"))
+    assert observe("ctc", [], [crowd], "then") == {ID: Observed(None, None, True, frozenset({"customer"}), "then")}
+
+
+@pytest.mark.parametrize(
+    ("version", "parsed"),
+    [
+        (RECORDED["info"]["system"]["version"], (22, 10)),
+        ("20.6.0~dfsg+~cs6.13.40431414-2build5", (20, 6)),
+        ("certified/22.8-cert1", (22, 8)),
+        ("22", (22, 0)),
+        ("GIT-master-1a2b3c", (0, 0)),
+        ("", (0, 0)),
+    ],
+)
+def test_versions_of_all_kinds_of_builds_are_read(version: str, parsed: tuple[int, int]) -> None:
+    info = msgspec.convert(RECORDED["info"] | {"system": {"version": version}}, Info)
+    assert info.version == parsed
+    assert info.status.startup_time.startswith("2026-11-22T19:00:47")
+
+
+def test_a_call_of_an_agent_without_extension_has_no_number_of_hers() -> None:
+    call = replace(a_call(), agent=Agent("a@example.com"))
+    assert variables(call, Originate(25))["CALLERID(num)"] == ""

@@ -1,0 +1,54 @@
+"""Call ids: ours are recognised, sort by time, and cannot be guessed."""
+
+from __future__ import annotations
+
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ctc_ari.calls.ids import belongs_to, new_call_id
+from ctc_ari.calls.model import bridge_id, channel_id, owner_of
+
+APPS = st.from_regex(r"[A-Za-z0-9_-]+", fullmatch=True)
+
+
+@given(APPS, st.floats(0, 4e9))
+def test_a_new_id_is_ours_and_a_uuid_of_version_7(app: str, now: float) -> None:
+    call_id = new_call_id(app, now)
+    assert belongs_to(app, call_id)
+    value = uuid.UUID(call_id.removeprefix(app + "-"))
+    assert value.version == 7
+    assert value.variant == uuid.RFC_4122
+    assert value.int >> 80 == int(now * 1000)
+
+
+def test_ids_sort_by_time_and_never_repeat() -> None:
+    ids = [new_call_id("ctc", 1_750_000_000 + n / 1000) for n in range(1000)]
+    assert ids == sorted(ids)
+    assert len({new_call_id("ctc", 1.0) for _ in range(10_000)}) == 10_000
+
+
+@given(APPS, st.text())
+def test_what_is_not_ours_is_not_taken_for_it(app: str, text: str) -> None:
+    assert not belongs_to(app, text)
+    call_id = new_call_id(app, 0)
+    for other in (call_id + text, text + call_id):
+        assert belongs_to(app, other) == (text == "")
+
+
+def test_another_application_on_the_same_asterisk_is_left_alone() -> None:
+    assert not belongs_to("ctc", new_call_id("ctc-test", 1.0))
+    assert not belongs_to("ctc-test", new_call_id("ctc", 1.0))
+    assert not belongs_to("c.c", new_call_id("cxc", 1.0))
+    for foreign in ("1731000000.12", "ctc-", "ctc-" + "g" * 32, "ctc-" + "0" * 31, "ctc-" + "A" * 32, ""):
+        assert not belongs_to("ctc", foreign)
+
+
+@given(st.integers(0, 2**128 - 1))
+def test_every_part_leads_back_to_its_call(value: int) -> None:
+    """A hex id may end in any letter: the suffixes have a dot."""
+    call_id = f"ctc-{value:032x}"
+    assert owner_of(channel_id(call_id, "agent")) == (call_id, "agent")
+    assert owner_of(channel_id(call_id, "customer")) == (call_id, "customer")
+    assert owner_of(bridge_id(call_id)) == (call_id, "bridge")
