@@ -19,13 +19,15 @@ from prometheus_client import CollectorRegistry
 
 from ctc_ari import logs
 from ctc_ari.ari.gateway import Gateway
+from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.desk import Desk
 from ctc_ari.calls.numbers import NumberPolicy
 from ctc_ari.calls.ports import Listener
 from ctc_ari.config import Config
 from ctc_ari.errors import ConfigError, DatabaseUnreachable, SetupError
-from ctc_ari.http import Runner, Services, application
+from ctc_ari.http import Runner, Services, application, encode_event
 from ctc_ari.metrics import CallMetrics
+from ctc_ari.runtime.open_files import allow_many
 from ctc_ari.runtime.postgres import embedded
 from ctc_ari.store.calls import PostgresCallStore
 from ctc_ari.store.directory import PostgresDirectory
@@ -45,6 +47,7 @@ DATABASE_RETRY_SECONDS = 1.0
 def run(config: Config) -> None:
     """Serve until SIGINT or SIGTERM. Raises ConfigError, SetupError."""
     logs.configure()
+    allow_many()
     uvloop.run(_until_told(config))
 
 
@@ -91,6 +94,9 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
 
         registry = CollectorRegistry()
         metrics = CallMetrics(registry)
+        events = Broadcast(encode_event, on_cut_off=metrics.cut_off)
+        metrics.watch_events(events)
+        await stack.enter_async_context(_background(events.run(), "events"))
         store = PostgresCallStore(pool, url)
         await stack.enter_async_context(_background(store.run(), "store"))
         stack.push_async_callback(store.flush, FLUSH_SECONDS)
@@ -108,7 +114,7 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
             asterisk=config.asterisk,
             limits=config.limits,
             clock=time.time,
-            listeners=(metrics.heard, *listeners),
+            listeners=(metrics.heard, events.heard, *listeners),
         )
         metrics.watch(desk, connected=lambda: gateway.connected, unsaved=lambda: store.unsaved)
         await desk.load()
@@ -122,8 +128,10 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
         services = Services(
             desk=desk,
             directory=directory,
+            sessions=directory,
             keys=PostgresIdempotencyKeys(pool),
             recordings=gateway,
+            events=events,
             normalise=NumberPolicy(config.numbers).normalise,
             check=check,
             registry=registry,

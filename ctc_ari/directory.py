@@ -15,23 +15,31 @@ __all__ = [
     "ContactRecord",
     "Directory",
     "IdempotencyKeys",
+    "NewSession",
     "Principal",
+    "Sessions",
     "hash_token",
+    "new_session_token",
     "new_token",
+    "split_session_token",
     "split_token",
     "token_matches",
 ]
 
 _PREFIX = "ctc"
+_SESSION_PREFIX = "ctcs"
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """Who a valid token speaks for."""
+    """Who a valid token or session speaks for."""
 
+    #: The token's public id, or the session's.
     token_id: str
     name: str
     #: The e-mail addresses (lower case) it may act for; None: all.
     agents: frozenset[str] | None = None
+    #: Whether it is an agent's session: it may not make further ones.
+    session: bool = False
 
     def may_act_for(self, email: str) -> bool:
         """Whether this token is allowed to use that agent's phone."""
@@ -46,11 +54,20 @@ class ContactRecord(msgspec.Struct, frozen=True):
     numbers: tuple[str, ...] = ()
 
 
+class NewSession(msgspec.Struct, frozen=True):
+    """A session as it is shown once: to whoever made it."""
+
+    #: The bearer token.
+    token: str
+    #: Unix seconds.
+    expires_at: float
+
+
 class Directory(Protocol):
     """Agents, tokens and contacts. The first two are held in memory: no click waits for them."""
 
     def authenticate(self, token: str) -> Principal:
-        """Raises Unauthorized for an unknown, revoked or expired token; the same for each."""
+        """Of a token or a session. Raises Unauthorized for an unknown, revoked or expired one; the same for each."""
         ...
 
     def agent(self, email: str) -> Agent:
@@ -59,6 +76,21 @@ class Directory(Protocol):
 
     async def contact(self, contact_id: str) -> ContactRecord:
         """Raises ContactNotFound, DatabaseUnreachable."""
+        ...
+
+
+class Sessions(Protocol):
+    """Agents' own short-lived access, made with a token."""
+
+    async def create_session(self, principal: Principal, agent: Agent) -> NewSession:
+        """A session that acts for this agent alone; it ends at its time, with the agent, or with the token.
+
+        Raises Unauthorized when the token has ended, AgentNotFound, DatabaseUnreachable.
+        """
+        ...
+
+    async def end_session(self, principal: Principal) -> None:
+        """This session opens nothing any more. Raises DatabaseUnreachable."""
         ...
 
 
@@ -84,15 +116,33 @@ class IdempotencyKeys(Protocol):
 
 def new_token() -> tuple[str, str]:
     """A fresh token id and the token: `ctc_<id>_<256 random bits>`; only its hash is ever stored."""
-    token_id = secrets.token_hex(6)
-    return token_id, f"{_PREFIX}_{token_id}_{secrets.token_urlsafe(32)}"
+    return _new(_PREFIX)
+
+
+def new_session_token() -> tuple[str, str]:
+    """A fresh session id and its token, `ctcs_…`, made the same way."""
+    return _new(_SESSION_PREFIX)
 
 
 def split_token(token: str) -> str | None:
     """The token's public id, or None if it is not a token at all."""
+    return _split(token, _PREFIX)
+
+
+def split_session_token(token: str) -> str | None:
+    """The session's public id, or None if it is no session's token."""
+    return _split(token, _SESSION_PREFIX)
+
+
+def _new(prefix: str) -> tuple[str, str]:
+    public_id = secrets.token_hex(6)
+    return public_id, f"{prefix}_{public_id}_{secrets.token_urlsafe(32)}"
+
+
+def _split(token: str, wanted: str) -> str | None:
     prefix, _, rest = token.partition("_")
-    token_id, _, secret = rest.partition("_")
-    return token_id if prefix == _PREFIX and token_id and secret else None
+    public_id, _, secret = rest.partition("_")
+    return public_id if prefix == wanted and public_id and secret else None
 
 
 def hash_token(token: str) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.desk import Desk
 from ctc_ari.calls.ports import Happening
 
@@ -31,6 +32,14 @@ class CallMetrics:
             registry=registry,
         )
 
+        self._cut_off = Counter(
+            "ctc_event_listeners_cut_off", "Listeners that did not read fast enough.", registry=registry
+        )
+
+    def cut_off(self) -> None:
+        """Count a listener of the events that was too slow."""
+        self._cut_off.inc()
+
     def heard(self, happening: Happening) -> None:
         """Count one happening."""
         call = happening.call
@@ -52,3 +61,8 @@ class CallMetrics:
         up.set_function(lambda: float(connected()))
         behind = Gauge("ctc_calls_unsaved", "Calls with changes not yet in the database.", registry=self._registry)
         behind.set_function(lambda: float(unsaved()))
+
+    def watch_events(self, events: Broadcast) -> None:
+        """Who listens to the events."""
+        listeners = Gauge("ctc_event_listeners", "Listeners of the events now.", registry=self._registry)
+        listeners.set_function(lambda: events.listeners)

@@ -52,6 +52,7 @@ from ctc_ari.calls.inputs import (
 )
 from ctc_ari.calls.model import Call, EndedBy, EndReason, LegStage, Phase, Role
 from ctc_ari.calls.outcomes import agent_outcome, customer_outcome, tone_for
+from ctc_ari.calls.ports import NOT_SENT
 from ctc_ari.calls.resume import resume
 
 __all__ = ["TABLE", "Step", "begin", "ignore", "refuse", "step"]
@@ -179,8 +180,9 @@ def _ringing_agent_failed(call: Call, failed: RequestFailed, now: float) -> Step
         case _, None | 409:
             #: Unknown, or there already: events or the deadline will tell.
             return call, ()
-        case Originate(), _:
-            return _end(_stage(call, "agent", LegStage.GONE), EndReason.UNREACHABLE, "system", now)
+        case Originate(), status:
+            reason = EndReason.FAILED if status == NOT_SENT else EndReason.UNREACHABLE
+            return _end(_stage(call, "agent", LegStage.GONE), reason, "system", now)
         case CreateLeg("customer"), _:
             return _end(_stage(call, "customer", LegStage.GONE), EndReason.UNREACHABLE, "system", now)
         case CreateBridge(), _:
@@ -262,7 +264,7 @@ def _tell_agent(before: Call, call: Call, reason: EndReason, now: float) -> Step
         call,
         phase=Phase.ANNOUNCING,
         end_reason=reason,
-        ended_by="customer",
+        ended_by="system" if reason in (EndReason.LOST, EndReason.FAILED) else "customer",
         deadline=now + TONE_SECONDS,
     )
     return call, (*left, *quiet, PlayTone(tone_for(reason)))

@@ -22,9 +22,10 @@ from ctc_ari.errors import (
     NotAllowed,
 )
 from ctc_ari.http.answers import json_answer
+from ctc_ari.http.bodies import read_body
 from ctc_ari.http.services import LONGEST_ID, Services, authenticate, is_plain, visible_call
 
-__all__ = ["CallView", "Calls", "NewCall", "view"]
+__all__ = ["AgentView", "CallList", "CallView", "Calls", "NewCall", "moment", "view"]
 
 PATH = "/api/v1/calls"
 LONGEST_KEY = 255
@@ -157,14 +158,8 @@ class Calls:
         return await self._place_once(new, principal, key)
 
     async def _read(self, request: web.Request) -> NewCall:
-        """The body, decoded once and strictly. Raises BadRequest; 415 when it is declared to be something else."""
-        if hdrs.CONTENT_TYPE in request.headers and request.content_type != "application/json":
-            raise web.HTTPUnsupportedMediaType
-        body = await request.read()
-        try:
-            new = self._decoder.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BadRequest(f"The body is not a new call: {_say(error)}.") from None
+        """The body; see `read_body`."""
+        new = await read_body(request, self._decoder, "a new call")
         if new.to is None and new.contact_id is None:
             raise BadRequest("The body is not a new call: `to` or `contact_id` is needed.")
         if not new.email.isprintable() or not (new.contact_id or "-").isprintable():
@@ -233,11 +228,3 @@ def _idempotency_key(request: web.Request) -> str | None:
 def _digest(new: NewCall) -> bytes:
     """The request's meaning, so that white space or the order of keys makes no difference."""
     return hashlib.sha256(msgspec.json.encode(new)).digest()
-
-
-def _say(error: Exception) -> str:
-    """msgspec names the field and what was expected; a broken encoding gets one word."""
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not UTF-8"
-    text = str(error)[:200]
-    return text[0].lower() + text[1:]

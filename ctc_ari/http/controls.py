@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 
 from ctc_ari.calls.inputs import Input, SendDtmf, SetHeld, SetMuted, SetRecording
+from ctc_ari.calls.model import Call
 from ctc_ari.errors import BadRequest, RecordingNotFound
 from ctc_ari.http.services import Services, visible_call
 
@@ -51,40 +52,42 @@ class Controls:
 
     async def mute(self, request: web.Request) -> web.Response:
         """The customer hears silence; the agent still hears the customer."""
-        return await self._control(request, SetMuted(True))
+        return await self._wish(request, SetMuted(True))
 
     async def unmute(self, request: web.Request) -> web.Response:
         """The customer hears the agent again."""
-        return await self._control(request, SetMuted(False))
+        return await self._wish(request, SetMuted(False))
 
     async def hold(self, request: web.Request) -> web.Response:
         """The customer hears music; neither hears the other."""
-        return await self._control(request, SetHeld(True))
+        return await self._wish(request, SetHeld(True))
 
     async def resume(self, request: web.Request) -> web.Response:
         """Both hear each other again."""
-        return await self._control(request, SetHeld(False))
+        return await self._wish(request, SetHeld(False))
 
     async def record(self, request: web.Request) -> web.Response:
         """Both sides into one file; `{"paused": true}` leaves out what follows."""
+        call = await visible_call(self._services, request)
         body = await request.read()
         try:
             wish = self._recording.decode(body) if body else Recording()
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BadRequest(f"The body is not a recording's state: {error}.") from None
-        return await self._control(request, SetRecording("paused" if wish.paused else "on"))
+        return await self._control(call, SetRecording("paused" if wish.paused else "on"))
 
     async def stop_recording(self, request: web.Request) -> web.Response:
         """The recording is complete."""
-        return await self._control(request, SetRecording("off"))
+        return await self._wish(request, SetRecording("off"))
 
     async def dtmf(self, request: web.Request) -> web.Response:
         """The customer's side hears these keys."""
+        call = await visible_call(self._services, request)
         try:
             keys = self._dtmf.decode(await request.read())
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BadRequest(f'The body does not name keys, as in {{"digits": "12#"}}: {error}.') from None
-        return await self._control(request, SendDtmf(keys.digits))
+        return await self._control(call, SendDtmf(keys.digits))
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         """200 with the WAV, once the recording has ended."""
@@ -105,7 +108,9 @@ class Controls:
         await response.write_eof()
         return response
 
-    async def _control(self, request: web.Request, wish: Input) -> web.Response:
-        call = await visible_call(self._services, request)
+    async def _wish(self, request: web.Request, wish: Input) -> web.Response:
+        return await self._control(await visible_call(self._services, request), wish)
+
+    async def _control(self, call: Call, wish: Input) -> web.Response:
         await self._services.desk.control(call.id, wish)
         return web.Response(status=204)

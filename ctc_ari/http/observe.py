@@ -22,7 +22,7 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 log = structlog.get_logger("ctc_ari.http")
 
-_SECRETS = re.compile(r"(?i)ctc_[0-9a-z]+_[\w%-]+|bearer\s+[^\s'\"]+|token=[^\s&'\"]+|\+?\d[\d ().-]{6,}\d")
+_SECRETS = re.compile(r"(?i)ctcs?_[0-9a-z]+_[\w%-]+|bearer\s+[^\s'\"]+|token=[^\s&'\"]+|\+?\d[\d ().-]{6,}\d")
 
 
 def redact(text: str) -> str:

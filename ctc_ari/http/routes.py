@@ -8,11 +8,13 @@ from ctc_ari.http.calls import Calls
 from ctc_ari.http.clicktocall import Click
 from ctc_ari.http.controls import Controls
 from ctc_ari.http.documentation import Documentation
+from ctc_ari.http.events import Events
 from ctc_ari.http.health import Health
 from ctc_ari.http.middleware import answer_everything, put_headers
 from ctc_ari.http.observe import Observer
 from ctc_ari.http.server import OBSERVER
 from ctc_ari.http.services import Services
+from ctc_ari.http.sessions import Sessions
 
 __all__ = ["LARGEST_BODY", "application"]
 
@@ -26,6 +28,18 @@ def application(services: Services) -> web.Application:
     app = web.Application(middlewares=[answer_everything(observer)], client_max_size=LARGEST_BODY)
     app[OBSERVER] = observer
     app.on_response_prepare.append(put_headers)
-    for part in (Click(services), Calls(services), Controls(services), Health(services), Documentation()):
+    events = Events(services)
+    app.cleanup_ctx.append(events.running)
+    app.on_shutdown.append(events.stop)
+    parts = (
+        Click(services),
+        Sessions(services),
+        Calls(services),
+        Controls(services),
+        events,
+        Health(services),
+        Documentation(),
+    )
+    for part in parts:
         app.add_routes(part.routes())
     return app

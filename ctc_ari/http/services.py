@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from aiohttp import hdrs, web
 from prometheus_client import CollectorRegistry
 
+from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.commands import CallDesk, Recordings
 from ctc_ari.calls.model import Call
-from ctc_ari.directory import Directory, IdempotencyKeys, Principal
+from ctc_ari.directory import Directory, IdempotencyKeys, Principal, Sessions
 from ctc_ari.errors import CallNotFound, Unauthorized
 
 __all__ = [
     "LONGEST_ID",
+    "LONGEST_TOKEN",
     "HealthCheck",
     "Normalise",
     "Services",
@@ -40,8 +42,10 @@ class Services:
 
     desk: CallDesk
     directory: Directory
+    sessions: Sessions
     keys: IdempotencyKeys
     recordings: Recordings
+    events: Broadcast
     normalise: Normalise
     check: HealthCheck
     #: What `/metrics` shows; this package's own metrics are added to it.

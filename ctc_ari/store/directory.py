@@ -1,4 +1,4 @@
-"""Agents and tokens in memory, always as the database has them; contacts from the database."""
+"""Agents, tokens and sessions in memory, always as the database has them; contacts from the database."""
 
 from __future__ import annotations
 
@@ -14,22 +14,33 @@ import structlog
 
 from ctc_ari.calls.model import Agent
 from ctc_ari.config import AgentSeed
-from ctc_ari.directory import ContactRecord, Principal, split_token, token_matches
+from ctc_ari.directory import (
+    ContactRecord,
+    NewSession,
+    Principal,
+    split_session_token,
+    split_token,
+    token_matches,
+)
 from ctc_ari.errors import AgentNotFound, ConfigError, ContactNotFound, DatabaseUnreachable, Unauthorized
 from ctc_ari.store.agents import read_agents, seed_agents
 from ctc_ari.store.pool import Connection, Pool, acquire, connect, database_errors
+from ctc_ari.store.sessions import KnownSessions, create_session, end_session, sweep_sessions
 from ctc_ari.store.tokens import TokenRecord, read_tokens
 
 __all__ = ["PostgresDirectory"]
 
 log = structlog.get_logger(__name__)
 
-#: What the triggers on both tables notify.
+#: What the triggers on agents and tokens notify, and with the session's id the one on sessions.
 CHANNEL = "ctc_directory"
+SESSIONS_CHANNEL = "ctc_sessions"
 #: Seconds between two looks without any notification: finds a connection that died in silence.
 RELOAD_INTERVAL = 30.0
 #: Seconds before a lost database is tried again; doubles up to the second figure.
 RETRY = (0.1, 5.0)
+#: Seconds between two sweeps of sessions that have ended.
+SWEEP_INTERVAL = 600.0
 
 #: Compared with when the token's id is unknown, so that the answer takes as long as for a wrong secret.
 _NO_HASH = bytes(32)
@@ -51,7 +62,10 @@ class _Contents(msgspec.Struct, frozen=True):
 
 
 class PostgresDirectory:
-    """Implements `ctc_ari.directory.Directory`. While the database is away, the last known picture counts."""
+    """Implements `Directory` and `Sessions` of `ctc_ari.directory`.
+
+    While the database is away, the last known picture counts.
+    """
 
     def __init__(
         self, pool: Pool, url: str, seeds: Sequence[AgentSeed] = (), clock: Callable[[], float] = time.time
@@ -61,6 +75,8 @@ class PostgresDirectory:
         self._seeds = seeds
         self._clock = clock
         self._contents = _Contents()
+        self._sessions = KnownSessions()
+        self._swept_at = 0.0
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -68,6 +84,7 @@ class PostgresDirectory:
         async with acquire(self._pool) as connection:
             await seed_agents(connection, self._seeds)
             self._contents = await _read(connection)
+            await self._sessions.read_all(connection)
         self._watching = asyncio.create_task(self._watch(), name="directory")
 
     async def stop(self) -> None:
@@ -79,12 +96,43 @@ class PostgresDirectory:
             self._watching = None
 
     def authenticate(self, token: str) -> Principal:
-        """Raises Unauthorized for an unknown, revoked or expired token; the same for each."""
+        """Of a token or a session. Raises Unauthorized for an unknown, revoked or expired one; the same for each."""
+        session_id = split_session_token(token)
+        if session_id is not None:
+            return self._session(session_id, token)
         record = self._contents.tokens.get(split_token(token) or "")
         matches = token_matches(token, record.hash if record else _NO_HASH)
         if record is None or not matches or not record.live(self._clock()):
             raise Unauthorized
         return record.principal
+
+    def _session(self, session_id: str, token: str) -> Principal:
+        """It needs the token that made it, too. Without its agent it is not even in the database."""
+        record, now = self._sessions.get(session_id), self._clock()
+        matches = token_matches(token, record.hash if record else _NO_HASH)
+        if record is None or not matches or now >= record.expires_at:
+            raise Unauthorized
+        maker = self._contents.tokens.get(record.token_id)
+        if maker is None or not maker.live(now) or not maker.principal.may_act_for(record.agent_email):
+            raise Unauthorized
+        return Principal(session_id, record.agent_email, frozenset({record.agent_email}), session=True)
+
+    async def create_session(self, principal: Principal, agent: Agent) -> NewSession:
+        """Known here at once, and elsewhere within moments; see `Sessions.create_session`."""
+        now = self._clock()
+        async with acquire(self._pool) as connection:
+            if now - self._swept_at > SWEEP_INTERVAL:
+                self._swept_at = now
+                await sweep_sessions(connection, now=now)
+            record, made = await create_session(connection, principal.token_id, agent.email, now=now)
+        self._sessions.add(record)
+        return made
+
+    async def end_session(self, principal: Principal) -> None:
+        """Refused here at once, and elsewhere within moments. Raises DatabaseUnreachable."""
+        async with acquire(self._pool) as connection:
+            await end_session(connection, principal.token_id)
+        self._sessions.forget(principal.token_id)
 
     def agent(self, email: str) -> Agent:
         """Raises AgentNotFound; letter case does not matter."""
@@ -128,15 +176,34 @@ class PostgresDirectory:
     async def _follow(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         """Reload after every notification. Raises DatabaseUnreachable when the connection is lost."""
         changed = asyncio.Event()
+        #: Agents and tokens are read anew only when they changed: a session comes and goes more often.
+        stale = asyncio.Event()
+        stale.set()
+
+        def directory_changed(*_: object) -> None:
+            stale.set()
+            changed.set()
+
+        def session_changed(_connection: object, _pid: int, _channel: str, session_id: object) -> None:
+            self._sessions.notified(str(session_id))
+            changed.set()
+
         connection.add_termination_listener(lambda _: changed.set())
         with database_errors():
-            await connection.add_listener(CHANNEL, lambda *_: changed.set())
+            await connection.add_listener(CHANNEL, directory_changed)
+            await connection.add_listener(SESSIONS_CHANNEL, session_changed)
+        await self._sessions.read_all(connection)
         while not connection.is_closed():
             #: Cleared before reading: what changes meanwhile is read again.
             changed.clear()
-            self._contents = await _read(connection)
-            with contextlib.suppress(TimeoutError):
+            if stale.is_set():
+                stale.clear()
+                self._contents = await _read(connection)
+            await self._sessions.read_changed(connection)
+            try:
                 await asyncio.wait_for(changed.wait(), RELOAD_INTERVAL)
+            except TimeoutError:
+                stale.set()
         raise DatabaseUnreachable
 
 

@@ -381,16 +381,23 @@ async def test_a_row_that_comes_too_late_rings_nothing(room: Room) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "failure"), [(500, AgentOffline), (400, AgentOffline), (NOT_SENT, AsteriskUnreachable)]
+    ("status", "failure", "reason"),
+    [
+        (500, AgentOffline, EndReason.UNREACHABLE),
+        (400, AgentOffline, EndReason.UNREACHABLE),
+        (NOT_SENT, AsteriskUnreachable, EndReason.FAILED),
+    ],
 )
-async def test_a_refused_ring_is_told_and_ends_the_call(room: Room, status: int, failure: type[CtcError]) -> None:
+async def test_a_refused_ring_is_told_and_ends_the_call(
+    room: Room, status: int, failure: type[CtcError], reason: EndReason
+) -> None:
     room.telephony.status[Originate] = status
     with pytest.raises(failure):
         await room.desk.place(CLICK)
     await turns()
     assert not room.desk.live()
     (row,) = room.store.rows.values()
-    assert row.end_reason is EndReason.UNREACHABLE
+    assert row.end_reason is reason
     assert room.telephony.asked(CreateLeg) == []
 
 

@@ -394,7 +394,7 @@ ENDINGS: dict[str, tuple[EndReason, str, str]] = {
     ),
     "customers_channel_never_comes_about": (
         EndReason.FAILED,
-        "customer",
+        "system",
         """
         0.1  | stored                      | originate                                  | ringing_agent
         0.2  | agent dialed                | create bridge, create customer             | ringing_agent
@@ -516,7 +516,7 @@ ENDINGS: dict[str, tuple[EndReason, str, str]] = {
         """,
     ),
     "the_request_to_ring_never_left": (
-        EndReason.UNREACHABLE,
+        EndReason.FAILED,
         "system",
         """
         0.1 | stored                | originate | ringing_agent

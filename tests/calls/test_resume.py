@@ -162,11 +162,11 @@ RESUMED = {
     ),
     "the_customer_is_gone_and_nobody_knows_why": (
         "ringing_customer ringing | up none agent",
-        "no ringback, play congestion | lost customer",
+        "no ringback, play congestion | lost system",
     ),
     "the_customer_is_gone_and_nothing_was_written": (
         "placing absent | up none agent",
-        "play congestion | lost customer",
+        "play congestion | lost system",
     ),
     "the_customers_channel_is_gone_undialled": (
         "ringing_agent ready | up none -",

@@ -16,9 +16,11 @@ from aiohttp.test_utils import BaseTestServer, TestClient
 from multidict import CIMultiDict
 from structlog.testing import LogCapture
 
-from ctc_ari.http import Runner, Services, application, observe
+from ctc_ari.calls.broadcast import Broadcast
+from ctc_ari.http import Runner, Services, application, encode_event, observe
 from tests.http.fakes import (
     ANNA,
+    CREATED,
     NUMBER,
     TOKEN,
     FakeDesk,
@@ -41,6 +43,7 @@ class World:
     directory: FakeDirectory = field(default_factory=FakeDirectory)
     keys: FakeKeys = field(default_factory=FakeKeys)
     recordings: FakeRecordings = field(default_factory=FakeRecordings)
+    events: Broadcast = field(default_factory=lambda: Broadcast(encode_event, clock=lambda: CREATED))
     health: FakeHealth = field(default_factory=FakeHealth)
 
     def services(self, **others: Any) -> Services:
@@ -50,6 +53,8 @@ class World:
             "directory": self.directory,
             "keys": self.keys,
             "recordings": self.recordings,
+            "sessions": self.directory,
+            "events": self.events,
             "normalise": normalise,
             "check": self.health,
         }
@@ -132,8 +137,10 @@ def world() -> World:
 async def server(world: World) -> AsyncIterator[Server]:
     """Listening on a free port."""
     server = Server(world.services())
+    telling = asyncio.create_task(world.events.run())
     async with server:
         yield server
+    telling.cancel()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from ctc_ari.calls.commands import PlaceCall, Placed
 from ctc_ari.calls.inputs import Input
 from ctc_ari.calls.model import Agent, Call, EndReason, Leg, Phase
-from ctc_ari.directory import ContactRecord, Principal
+from ctc_ari.directory import ContactRecord, NewSession, Principal
 from ctc_ari.errors import (
     AgentNotFound,
     CallNotFound,
@@ -22,6 +22,7 @@ from ctc_ari.errors import (
 
 TOKEN = "ctc_0a1b2c3d4e5f_everyone-MDEyMzQ1Njc4OWFiY2RlZg"
 ANNAS_TOKEN = "ctc_0a1b2c3d4e60_anna-only-MDEyMzQ1Njc4OWFiY2Rl"
+ANNAS_SESSION = "ctcs_0a1b2c3d4e61_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY"
 NUMBER = "+442079460123"
 ANNA = Agent(email="anna@example.com", name="Anna Berg", extension="1001", desk_endpoint="PJSIP/1001")
 BORIS = Agent(email="boris@example.com", name="Boris", extension="1002", desk_endpoint="PJSIP/1002")
@@ -123,12 +124,13 @@ class FakeRecordings:
 
 
 class FakeDirectory:
-    """Two tokens, four agents, three contacts."""
+    """Two tokens and a session, four agents, three contacts."""
 
     def __init__(self) -> None:
         self.tokens = {
             TOKEN: Principal("everyone", "CRM"),
             ANNAS_TOKEN: Principal("annas", "Anna's", frozenset({ANNA.email})),
+            ANNAS_SESSION: Principal("session", ANNA.email, frozenset({ANNA.email}), session=True),
         }
         self.agents = {agent.email: agent for agent in (ANNA, BORIS, NEWCOMER, PLUS)}
         self.contacts = {
@@ -147,6 +149,20 @@ class FakeDirectory:
         if token not in self.tokens:
             raise Unauthorized(f"unknown token {token}")
         return self.tokens[token]
+
+    async def create_session(self, principal: Principal, agent: Agent) -> NewSession:
+        """Twelve hours for everybody."""
+        if self.failure is not None:
+            raise self.failure
+        token = f"ctcs_{len(self.tokens):012x}_secret"
+        self.tokens[token] = Principal(f"session-{len(self.tokens)}", agent.email, frozenset({agent.email}), True)
+        return NewSession(token, CREATED + 12 * 3600)
+
+    async def end_session(self, principal: Principal) -> None:
+        """It is unknown from now on."""
+        if self.failure is not None:
+            raise self.failure
+        self.tokens = {token: known for token, known in self.tokens.items() if known != principal}
 
     def agent(self, email: str) -> Agent:
         """Letter case does not matter."""

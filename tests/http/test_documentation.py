@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -11,13 +12,15 @@ import pytest
 import yaml
 from aiohttp import web
 
-from ctc_ari import __version__, errors
+from ctc_ari import __version__, calls, errors
 from ctc_ari.calls.model import CallState, Device, EndedBy, EndReason
 from ctc_ari.http import application
 from ctc_ari.http.calls import CallView, NewCall
 from ctc_ari.http.clicktocall import LENGTHS
 from ctc_ari.http.documentation import HERE
 from ctc_ari.http.documentation_page import METHODS, resolve
+from ctc_ari.http.events import Event, Snapshot
+from ctc_ari.http.sessions import NewSessionBody, SessionView
 from tests.http.conftest import Wire, World
 
 
@@ -47,6 +50,9 @@ def test_the_description_has_exactly_the_real_routes(openapi: dict[str, Any], wo
 def test_the_routes_of_this_version_are_pinned(world: World) -> None:
     assert routes(application(world.services())) == {
         ("GET", "/ClickToCallAPI"),
+        ("POST", "/api/v1/sessions"),
+        ("DELETE", "/api/v1/sessions/current"),
+        ("GET", "/api/v1/events"),
         ("GET", "/api/v1/calls"),
         ("POST", "/api/v1/calls"),
         ("GET", "/api/v1/calls/{id}"),
@@ -81,6 +87,25 @@ def test_the_described_new_call_is_the_one_that_is_read(openapi: dict[str, Any])
     for name in ("to", "contact_id"):
         text = next(choice for choice in schemas["properties"][name]["anyOf"] if choice["type"] == "string")
         assert new["properties"][name]["maxLength"] == text["maxLength"]
+
+
+@pytest.mark.parametrize(
+    ("name", "struct"),
+    [("NewSession", NewSessionBody), ("Session", SessionView), ("Event", Event), ("Snapshot", Snapshot)],
+)
+def test_the_described_sessions_and_messages_are_the_real_ones(
+    openapi: dict[str, Any], name: str, struct: type[msgspec.Struct]
+) -> None:
+    described = openapi["components"]["schemas"][name]
+    assert list(described["properties"]) == described["required"] == list(struct.__struct_fields__)
+
+
+def test_every_event_that_is_announced_is_described(openapi: dict[str, Any]) -> None:
+    sources = Path(calls.__file__).parent.glob("*.py")
+    announced = {
+        event for source in sources for event in re.findall(r'"(call\.[a-z_]+)"', source.read_text(encoding="utf-8"))
+    }
+    assert announced == set(openapi["components"]["schemas"]["Event"]["properties"]["type"]["enum"])
 
 
 def test_the_described_parameters_are_the_ones_that_are_read(openapi: dict[str, Any]) -> None:

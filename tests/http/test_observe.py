@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from ctc_ari.http.observe import ClientAddress, redact
 from tests.http.conftest import RIGHT, Lines, Server, Wire, World
-from tests.http.fakes import ANNA, NUMBER, TOKEN
+from tests.http.fakes import ANNA, ANNAS_SESSION, NUMBER, TOKEN
 
 
 async def test_a_click_is_logged_without_its_query(wire: Wire, lines: Lines) -> None:
@@ -111,7 +111,17 @@ def test_only_our_own_proxies_are_believed(
 
 @pytest.mark.parametrize(
     "secret",
-    [TOKEN, f"token={TOKEN}&", "Bearer abc", NUMBER, "020 7946 0123", "token=anything", f"{TOKEN[:20]}%41{TOKEN[20:]}"],
+    [
+        TOKEN,
+        ANNAS_SESSION,
+        f"ctc.bearer.{ANNAS_SESSION}",
+        f"token={TOKEN}&",
+        "Bearer abc",
+        NUMBER,
+        "020 7946 0123",
+        "token=anything",
+        f"{TOKEN[:20]}%41{TOKEN[20:]}",
+    ],
 )
 def test_secrets_are_redacted(secret: str) -> None:
     assert secret not in redact(f"failed: {secret} for {ANNA.email}")
