@@ -60,7 +60,7 @@ PUBLIC = {
     "ctc_ari.calls.ports": "NOT_SENT CallStore Feed Happening Listener Replied Snapshot Telephony",
     "ctc_ari.calls.resume": "Resumed resume",
     "ctc_ari.ari.gateway": "Gateway",
-    "ctc_ari.ari.transport": "Answered HttpTransport SpreadTransport Transport WebSocketTransport",
+    "ctc_ari.ari.transport": "Answered HttpTransport Transport WebSocketTransport",
     "ctc_ari.metrics": "CallMetrics",
     "ctc_ari.store.calls": "PostgresCallStore",
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 
@@ -29,7 +28,7 @@ from ctc_ari.ari.messages import (
     to_rest,
 )
 from ctc_ari.ari.socket import EventSocket, connect
-from ctc_ari.ari.transport import HttpTransport, SpreadTransport, Transport, WebSocketTransport
+from ctc_ari.ari.transport import HttpTransport, Transport, WebSocketTransport
 from ctc_ari.calls.effects import Request
 from ctc_ari.calls.model import Call, bridge_id, channel_id, recording_name
 from ctc_ari.calls.ports import NOT_SENT, Feed, Replied, Snapshot
@@ -70,8 +69,7 @@ class Gateway:
         self._ready = False
         self._started = ""
         self._socket: EventSocket | None = None
-        #: Over whose sockets requests go; empty where HTTP is used.
-        self._rest: tuple[WebSocketTransport, ...] = ()
+        self._over_socket: WebSocketTransport | None = None
         self._connections = 0
         #: The owner's sign of life as last seen while standing by, and how often it was looked for in vain since.
         self._sign, self._looks = "", 0
@@ -173,32 +171,21 @@ class Gateway:
 
     async def _connection(self) -> None:
         """One connection's life, from opening to loss."""
-        headers = {"Authorization": aiohttp.encode_basic_auth(self._node.username, self._node.password)}
+        authorization = aiohttp.encode_basic_auth(self._node.username, self._node.password)
         connector = aiohttp.TCPConnector(limit=50, keepalive_timeout=KEEPALIVE_SECONDS)
-        async with aiohttp.ClientSession(headers=headers, connector=connector) as session:
+        async with aiohttp.ClientSession(headers={"Authorization": authorization}, connector=connector) as session:
             http = HttpTransport(session, self._node.ari_url, REQUEST_DEADLINE, self._silent)
             info = await self._wait_until_ours(http)
-            async with contextlib.AsyncExitStack() as stack:
-                socket = await self._socket_of(self.app, self._read, stack)
-                if not self._use_websocket(info):
-                    await self._serve((socket,), http)
-                    return
-                second = await self._socket_of(f"{self.app}-rest", self._read_answer, stack)
-                self._rest = tuple(
-                    WebSocketTransport(each.send, REQUEST_DEADLINE, self._silent) for each in (socket, second)
-                )
-                await self._serve((socket, second), SpreadTransport(self._rest))
+            async with asyncio.timeout(CONNECT_SECONDS):
+                socket = await connect(self._events_url(), authorization, self._read, CONNECT_SECONDS)
+            try:
+                await self._serve(socket, http, over_socket=self._use_websocket(info))
+            finally:
+                socket.close()
 
-    async def _socket_of(
-        self, app: str, heard: Callable[[bytes], None], stack: contextlib.AsyncExitStack
-    ) -> EventSocket:
-        """A socket of that application. Nothing happens in any but ours: the others carry requests and answers."""
-        authorization = aiohttp.encode_basic_auth(self._node.username, self._node.password)
-        url = f"ws{self._node.ari_url.rstrip('/').removeprefix('http')}/events?app={app}"
-        async with asyncio.timeout(CONNECT_SECONDS):
-            socket = await connect(url, authorization, heard, CONNECT_SECONDS)
-        stack.callback(socket.close)
-        return socket
+    def _events_url(self) -> str:
+        root = self._node.ari_url.rstrip("/")
+        return f"ws{root.removeprefix('http')}/events?app={self.app}"
 
     def _use_websocket(self, info: Info) -> bool:
         wanted = self._asterisk.transport
@@ -229,20 +216,20 @@ class Gateway:
             await _ask(transport, Rest("POST", "asterisk/variable", sign))
             await asyncio.sleep(LIFE_SECONDS)
 
-    async def _serve(self, sockets: tuple[EventSocket, ...], transport: Transport) -> None:
+    async def _serve(self, socket: EventSocket, http: HttpTransport, *, over_socket: bool) -> None:
         self._early = []
-        self._socket = sockets[0]
+        self._socket = socket
+        self._over_socket = WebSocketTransport(socket.send, REQUEST_DEADLINE, self._silent) if over_socket else None
+        transport: Transport = self._over_socket or http
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._live(transport), name="ari-life")
                 tasks.create_task(self._open(transport), name="ari-open")
-                for socket in sockets:
-                    tasks.create_task(socket.lost(), name="ari-socket")
+                tasks.create_task(socket.lost(), name="ari-socket")
         finally:
             self._ready = False
             self._transport = None
             self._socket = None
-            self._rest = ()
             transport.close()
 
     def _silent(self) -> None:
@@ -253,29 +240,20 @@ class Gateway:
 
     def _read(self, message: bytes) -> None:
         """A message of the event socket. Raises AriFailed when the socket is no longer ours."""
-        event = self._understand(message)
+        try:
+            event = decode_event(message)
+        except msgspec.MsgspecError as error:
+            log.warning("event not understood", node=self.node, why=str(error))
+            return
         if isinstance(event, RestResponse):
-            if self._rest:
-                self._rest[0].receive(event)
+            if self._over_socket:
+                self._over_socket.receive(event)
         elif isinstance(event, ApplicationReplaced):
             raise AriFailed(_REPLACED)
         elif event is not None and self._early is not None:
             self._early.append(event)
         elif event is not None:
             self._hear(event)
-
-    def _read_answer(self, message: bytes) -> None:
-        """A message of the second socket."""
-        event = self._understand(message)
-        if isinstance(event, RestResponse) and self._rest:
-            self._rest[1].receive(event)
-
-    def _understand(self, message: bytes) -> Event | None:
-        try:
-            return decode_event(message)
-        except msgspec.MsgspecError as error:
-            log.warning("event not understood", node=self.node, why=str(error))
-            return None
 
     async def _open(self, transport: Transport) -> None:
         """Take a snapshot, reconcile with it, then tell what happened while it was being taken."""

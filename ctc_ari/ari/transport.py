@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -14,7 +13,7 @@ import msgspec
 from ctc_ari.ari.messages import Rest, RestResponse
 from ctc_ari.calls.ports import NOT_SENT
 
-__all__ = ["Answered", "HttpTransport", "SpreadTransport", "Transport", "WebSocketTransport"]
+__all__ = ["Answered", "HttpTransport", "Transport", "WebSocketTransport"]
 
 #: Told of an answer: its HTTP status and body; None when none came before the deadline.
 Answered = Callable[[int | None, str], None]
@@ -101,27 +100,6 @@ class WebSocketTransport:
             self._pending.pop(request_id)[0](None, "")
         if late:
             self._silent()
-
-
-class SpreadTransport:
-    """Several sockets as one. Asterisk serves each in a thread of its own; a call keeps to one, so its order holds."""
-
-    def __init__(self, transports: Sequence[WebSocketTransport]) -> None:
-        self._transports = tuple(transports)
-
-    def send(self, requests: Sequence[tuple[Rest, Answered]], of: str = "") -> None:
-        """What belongs to no call goes over the first."""
-        self._transports[zlib.crc32(of.encode()) % len(self._transports)].send(requests, of)
-
-    @property
-    def behind(self) -> float:
-        """For how many seconds the oldest unanswered request has been waiting."""
-        return max(transport.behind for transport in self._transports)
-
-    def close(self) -> None:
-        """Tell everyone who still waits that no answer will come."""
-        for transport in self._transports:
-            transport.close()
 
 
 class _RequestFrame(msgspec.Struct, frozen=True):

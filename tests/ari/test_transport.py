@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from ctc_ari.ari.messages import Rest, RestResponse
-from ctc_ari.ari.transport import HttpTransport, SpreadTransport, Transport, WebSocketTransport
+from ctc_ari.ari.transport import HttpTransport, Transport, WebSocketTransport
 from ctc_ari.calls.ports import NOT_SENT
 
 DEADLINE = 0.3
@@ -144,37 +144,6 @@ async def test_socket_answer_may_lead_to_the_next_request_at_once(line: Line, to
     line.answer(0)
     line.answer(1)
     assert told.answers == [("second", 200, "")]
-
-
-# over several sockets
-
-
-async def test_a_call_keeps_to_one_socket_and_calls_are_spread_over_all(told: Told) -> None:
-    lines = (Line(), Line())
-    both = SpreadTransport([line.transport for line in lines])
-    for number in range(3):
-        for call in range(20):
-            both.send([(Rest("GET", f"{call}/{number}"), told.of(f"{call}/{number}"))], f"ctc-{call}")
-    both.send([(Rest("GET", "asterisk/ping"), told.of("ping"))])
-    paths = [[request["uri"] for request in line.sent] for line in lines]
-    assert paths[0][-1] == "asterisk/ping", "what belongs to no call goes over the first"
-    assert all(10 <= len(each) <= 52 for each in paths)
-    for call in range(20):
-        wanted = [f"{call}/{number}" for number in range(3)]
-        assert [[path for path in each if path in wanted] for each in paths] in ([wanted, []], [[], wanted])
-    both.close()
-    assert len(told.answers) == 61
-    assert {status for _, status, _ in told.answers} == {None}
-
-
-async def test_the_slowest_socket_says_how_far_behind_asterisk_is(told: Told) -> None:
-    lines = (Line(), Line())
-    both = SpreadTransport([line.transport for line in lines])
-    assert both.behind == 0.0
-    lines[1].transport.send([(Rest("GET", "asterisk/ping"), told.of("late"))])
-    await asyncio.sleep(0.05)
-    assert both.behind >= 0.05
-    both.close()
 
 
 # over HTTP
