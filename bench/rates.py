@@ -166,8 +166,8 @@ def _figure(subjects: list[Subject]) -> Figure:
             ratio("highest clean rate ÷ plain dialplan Dial()", best[0] / best[2], least=0.75),
         ),
         (
-            "Clean: no call fails, and p99 of click → both connected is below ten times its own idle p50. "
-            "Best round ÷ best round. Steps:",
+            "Clean: no call fails, and p99 of click → both connected is below ten times its own idle p50.",
+            "The ratios are best round ÷ best round. Steps:",
             *steps,
         ),
     )
