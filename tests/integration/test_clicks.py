@@ -158,7 +158,7 @@ async def test_no_input_reaches_another_endpoint_host_or_header(data: str, desk:
     """Whatever is asked for: either nothing leaves Asterisk, or one INVITE to the trunk with nothing but digits."""
     carrier, agents = desk.exchange.carrier, desk.exchange.agents
     called, rung = len(carrier.invites), len(agents.invites)
-    query = f"phone_number={quote(data, safe='')}&email={email('answers')}&token={desk.token}"
+    query = f"phone_number={quote(data, safe='', errors='surrogatepass')}&email={email('answers')}&token={desk.token}"
     async with desk.session.get(f"{desk.address}/ClickToCallAPI?{query}") as answer:
         body = await answer.json()
         assert answer.status in (200, 400), body

@@ -93,7 +93,7 @@ class Exchange:
         return found
 
 
-@dataclass
+@dataclass(repr=False)
 class World:
     """One running service and what a test does with it."""
 
