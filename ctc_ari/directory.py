@@ -90,6 +90,10 @@ class Directory(Protocol):
         """Raises AgentNotFound; letter case does not matter."""
         ...
 
+    def find_agent(self, text: str) -> Agent | None:
+        """By e-mail or by extension; None: nobody."""
+        ...
+
     async def contact(self, contact_id: str) -> ContactRecord:
         """Raises ContactNotFound, DatabaseUnreachable."""
         ...
