@@ -197,9 +197,11 @@ def target_ready(call: Call, ready: LegReady, _now: float) -> Step:
         out = (*out, *barging(call))
         rings = (StartRingback("customer"), StartRingback("agent")) if here else (StartRingback("customer"),)
         return call, (*unheld, UnbridgeLegs(out), *rings, dial)
-    with_target: tuple[Role, ...] = (_consulting_role(call), "target")
-    out = ("agent", "customer") if "second" in with_target else ("customer",)
-    return call, (*unheld, UnbridgeLegs(out), Music("customer", True), dial, BridgeLegs(with_target))
+    #: The bridge is never empty: that would end a recording.
+    if call.leg("second").exists:
+        come = (BridgeLegs(("second", "target")), UnbridgeLegs(("agent", "customer")))
+        return call, (*unheld, *come, Music("customer", True), dial)
+    return call, (*unheld, UnbridgeLegs(("customer",)), Music("customer", True), dial, BridgeLegs(("target",)))
 
 
 def _without_hold(call: Call) -> Step:
@@ -324,7 +326,7 @@ def swap(call: Call, _wish: Input, _now: float) -> Step:
         return call, (Refuse(WrongState),)
     next_: Role = "customer" if transfer.with_ == "target" else "target"
     parked = transfer.with_
-    effects = (UnbridgeLegs((parked,)), Music(parked, True), Music(next_, False), BridgeLegs(("agent", next_)))
+    effects = (UnbridgeLegs((parked,)), Music(parked, True), Music(next_, False), BridgeLegs((next_,)))
     return _now_is(call, with_=next_), effects
 
 
@@ -452,7 +454,10 @@ def _come_back(call: Call, state: TransferState, reason: str | None, now: float)
     held: tuple[Effect, ...] = (Music("customer", True),) if call.held_by_phone else ()
     failed: tuple[Effect, ...] = (PlaySound(FAILED_SOUND, "agent"),) if state == "failed" else ()
     call, recorded = set_recording(call, SetRecording("on"), now) if transfer.recorded else (call, ())
-    together = BridgeLegs(("agent", "customer", *barging(call)) if blind else ("agent", "customer"))
+    back: tuple[Role, ...] = ("customer",)
+    if blind or role == "second":
+        back = ("agent", "customer", *(barging(call) if blind else ()))
+    together = BridgeLegs(back)
     return call, (*before, *quiet, together, *held, *recorded, *failed, event)
 
 
