@@ -536,12 +536,12 @@ class Desk:
         if refer.other is not None and call.role_of(refer.other) in ("agent", "second"):
             return PhoneJoins(role)
         if refer.other is not None or refer.lost:
-            return PhoneTransfers(role)
+            return PhoneTransfers(role, refer.to)
         try:
-            return PhoneTransfers(role, self._start_of_transfer(call, refer.to, "blind"))
+            return PhoneTransfers(role, refer.to, self._start_of_transfer(call, refer.to, "blind"))
         except CtcError as error:
             log.info("transfer by phone refused", call=call.id, code=error.code)
-            return PhoneTransfers(role)
+            return PhoneTransfers(role, refer.to)
 
     def _begin_successor(self, successor: Call) -> None:
         entry = Entry(successor, row=False)

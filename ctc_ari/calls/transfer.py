@@ -59,6 +59,7 @@ from ctc_ari.calls.model import (
     LegStage,
     Phase,
     Role,
+    Target,
     Transfer,
     TransferState,
 )
@@ -121,8 +122,23 @@ def start(call: Call, wish: StartTransfer, now: float) -> Step:
 
 def phone_transfers(call: Call, refer: PhoneTransfers, now: float) -> Step:
     """Blind transfer by the phone's key: REFER (RFC 3515)."""
-    if refer.start is None or refer.role != "agent":
+    if refer.role != "agent":
         return call, (TellPhone(refer.role, Progress.DECLINED),)
+    if refer.start is None:
+        failed = Transfer(
+            id=f"t{len(call.transfers) + 1}",
+            mode="blind",
+            target=Target(refer.to, "", Agent("")),
+            state="failed",
+            by="phone",
+            successor="",
+            ring_seconds=0,
+            reason="unreachable",
+            started_at=now,
+            ended_at=now,
+        )
+        call = replace(call, transfers=(*call.transfers, failed))
+        return call, (TellPhone("agent", Progress.DECLINED), Announce("call.transfer_cancelled"))
     return _begin(call, refer.start, "phone", now)
 
 

@@ -79,7 +79,13 @@ async def hears(phone: phones.Baresip, *frequencies: float, but_not: float | Non
 
 @asynccontextmanager
 async def talking(
-    pbx: Exchange, server: databases.Server, app: str, transport: str, *, colleague_answers: bool = False, **changes: Any
+    pbx: Exchange,
+    server: databases.Server,
+    app: str,
+    transport: str,
+    *,
+    colleague_answers: bool = False,
+    **changes: Any,
 ) -> AsyncIterator[Talk]:
     """The two talk; the colleague's phone is idle."""
     called = number("answers").removeprefix("+")
