@@ -53,6 +53,7 @@ from ctc_ari.calls.inputs import (
     StartTransfer,
 )
 from ctc_ari.calls.model import (
+    Agent,
     Call,
     EndReason,
     Leg,

@@ -53,6 +53,13 @@ class Talk:
                     return dict(found)
                 await asyncio.sleep(0.02)
 
+    async def held_is(self, wanted: bool) -> None:
+        """Wait until the call is seen so."""
+        deadline = asyncio.get_running_loop().time() + 3
+        while (await self.desk.call(self.call_id))["held"] is not wanted:
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0.02)
+
     def events(self, call_id: str | None = None) -> list[str]:
         """What was told of the call, in order."""
         wanted = call_id or self.call_id
@@ -92,7 +99,7 @@ async def talking(
     async with (
         phones.baresip_phone("speaks", tone=AGENT, answer=True) as agent,
         phones.baresip_phone(called, tone=CUSTOMER, answer=True) as customer,
-        phones.baresip_phone("helps", tone=COLLEAGUE, answer=colleague_answers) as colleague,
+        phones.baresip_phone("helps", tone=COLLEAGUE) as colleague,
         world(
             pbx,
             server,

@@ -20,12 +20,6 @@ async def talk(request: pytest.FixtureRequest, pbx: Exchange, server: databases.
         yield made
 
 
-async def held_is(talk: Talk, wanted: bool) -> None:
-    async with asyncio.timeout(3):
-        while (await talk.desk.call(talk.call_id))["held"] is not wanted:
-            await asyncio.sleep(0.02)
-
-
 async def colleague_extension(talk: Talk) -> str:
     own = (await talk.desk.call(talk.call_id))["agent"]["extension"]
     return str(int(own) + 1)
@@ -40,10 +34,10 @@ async def music(talk: Talk) -> None:
 
 async def test_hold_key_plays_music_to_the_customer_and_is_seen_as_held(talk: Talk) -> None:
     await talk.agent.hold()
-    await held_is(talk, True)
+    await talk.held_is(True)
     await music(talk)
     await talk.agent.resume()
-    await held_is(talk, False)
+    await talk.held_is(False)
     await hears(talk.customer, AGENT)
     assert [event for event in talk.events() if event in ("call.held", "call.resumed")] == ["call.held", "call.resumed"]
 
@@ -55,15 +49,15 @@ async def test_hold_by_key_and_by_api_at_once_lasts_until_both_have_ended(talk: 
     await music(talk)
     await talk.agent.resume()
     await asyncio.sleep(0.5)
-    await held_is(talk, True)
+    await talk.held_is(True)
     await music(talk)
     await talk.agent.hold()
     await asyncio.sleep(0.5)
     await talk.wish("DELETE", "hold")
-    await held_is(talk, True)
+    await talk.held_is(True)
     await music(talk)
     await talk.agent.resume()
-    await held_is(talk, False)
+    await talk.held_is(False)
     await hears(talk.customer, AGENT)
     assert talk.events().count("call.held") == talk.events().count("call.resumed") == 1
 

@@ -1,4 +1,4 @@
-"""Transfers through the API, blind and attended: every party hangs up, is busy, rejects or does not answer at each stage."""
+"""Transfers through the API: every party hangs up, is busy, rejects or does not answer, at every stage."""
 
 from __future__ import annotations
 
