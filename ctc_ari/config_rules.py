@@ -37,6 +37,7 @@ TRUNK = re.compile(r"[A-Za-z0-9]+/[^\s&,|]*\{(?:number|e164)\}[^\s&,|]*")
 #: The same for a telephone here that is no agent's.
 EXTENSIONS = re.compile(r"[A-Za-z0-9]+/[^\s&,|]*\{extension\}[^\s&,|]*")
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2}|:[0-9]{1,5})?|[0-9a-fA-F:]{2,39}(?:/[0-9]{1,3})?")
 SIP_BIND = re.compile(r"(?:[0-9.]+|\[[0-9A-Fa-f:]+\]):\d{1,5}")
 
 
@@ -103,6 +104,10 @@ def _asterisk_problems(asterisk: Asterisk) -> Iterator[str]:
         yield "asterisk.trunk: must contain {number} or {e164}, as in PJSIP/{number}@trunk"
     elif not TRUNK.fullmatch(asterisk.trunk):
         yield "asterisk.trunk: must be one dial string such as PJSIP/{number}@trunk"
+    for address in asterisk.trunk_addresses:
+        yield from _match(
+            "asterisk.trunk_addresses", address, ADDRESS, "addresses such as 203.0.113.0/28 or 203.0.113.5:5070"
+        )
     yield from _match("asterisk.extensions", asterisk.extensions, EXTENSIONS, "one dial string like PJSIP/{extension}")
     yield from _match("asterisk.trunk_contact", asterisk.trunk_contact, CONTACT, "like sip:carrier.example:5060")
     yield from _match("asterisk.caller_id", asterisk.caller_id, CALLER_ID, "a number such as +442079460000")

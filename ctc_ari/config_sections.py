@@ -88,6 +88,7 @@ class Asterisk(_Section, frozen=True, kw_only=True):
     app: str = "ctc"
     trunk: str = "PJSIP/{number}@trunk"
     trunk_contact: str | None = None
+    trunk_addresses: tuple[str, ...] = ()
     extensions: str = "PJSIP/{extension}"
     caller_id: str | None = None
     sip_bind: str = "127.0.0.1:5060"

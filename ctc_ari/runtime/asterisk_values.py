@@ -120,7 +120,7 @@ def template_values(config: Config, installation: Installation, carrier_bind: st
         "ari": _ari(config),
         "country": {"GB": "uk", "DE": "de"}.get(config.numbers.default_region, "us"),
         "sip": {"bind": config.asterisk.sip_bind},
-        "trunk": _trunk(config.asterisk.trunk_contact),
+        "trunk": _trunk(config.asterisk.trunk_contact, config.asterisk.trunk_addresses),
         "phones": _phones(config),
         "codecs": _codecs(installation.modules),
         "ari_only_transfers": ari_only_transfers(installation.version),
@@ -168,16 +168,17 @@ def _ari(config: Config) -> dict[str, str]:
     return {"username": node.username, "password": node.password}
 
 
-def _trunk(contact: str | None) -> dict[str, str] | None:
+def _trunk(contact: str | None, addresses: tuple[str, ...]) -> dict[str, Any] | None:
     if contact is None:
         return None
     found = re.match(r"sips?:(?:[^@]+@)?(\[[^]]+\]|[^:;]+)(?::(\d+))?", contact)
     host, port = (found[1], found[2] or "5060") if found else ("", "")
+    own = host.strip("[]")
     if host in ("127.0.0.1", "[::1]", "localhost"):
         # A carrier on this machine shares its address with the phones here, so only the port tells them apart.
         # `localhost` may be ::1 to Asterisk and 127.0.0.1 to us.
-        return {"contact": contact, "match": f"{'127.0.0.1' if host == 'localhost' else host}:{port}"}
-    return {"contact": contact, "match": host.strip("[]")}
+        own = f"{'127.0.0.1' if host == 'localhost' else host}:{port}"
+    return {"contact": contact, "matches": (own, *addresses)}
 
 
 def host_and_port(bind: str) -> tuple[str, int]:
