@@ -193,7 +193,8 @@ def _now_is(call: Call, **changes: object) -> Call:
 
 def _consulting_role(call: Call) -> Role:
     """The channel on which the agent talks with the target."""
-    return "second" if call.leg("second").exists else "agent"
+    transfer = call.transfers[-1]
+    return "second" if transfer.by == "phone" and transfer.mode == "attended" else "agent"
 
 
 # the target's phone
@@ -215,7 +216,7 @@ def target_ready(call: Call, ready: LegReady, _now: float) -> Step:
         rings = (StartRingback("customer"), StartRingback("agent")) if here else (StartRingback("customer"),)
         return call, (*unheld, UnbridgeLegs(out), *rings, dial)
     #: The bridge is never empty: that would end a recording.
-    if call.leg("second").exists:
+    if _consulting_role(call) == "second":
         come = (BridgeLegs(("second", "target")), UnbridgeLegs(("agent", "customer")))
         return call, (*unheld, *come, Music("customer", True), dial)
     return call, (*unheld, UnbridgeLegs(("customer",)), Music("customer", True), dial, BridgeLegs(("target",)))
