@@ -240,10 +240,15 @@ def _caught_up(call: Call, observed: Observed, now: float) -> Step:
 
 
 def _observed_ending(call: Call, observed: Observed, _now: float) -> Step:
-    """What is listed has to go, even a channel we thought gone: its creation was carried out late."""
+    """What is listed has to go, even a channel we thought gone: its creation was carried out late.
+
+    Who was handed over goes on in the successor, and in the same bridge.
+    """
+    handed_over = call.end_reason is EndReason.TRANSFERRED
     for role, _ in call.legs:
-        call = stage(call, role, observed.stage(role) or LegStage.GONE)
-    return clean_up(replace(call, bridge=call.bridge or observed.bridge))
+        if not (handed_over and role in ("customer", "target")):
+            call = stage(call, role, observed.stage(role) or LegStage.GONE)
+    return clean_up(replace(call, bridge=call.bridge or (observed.bridge and not handed_over)))
 
 
 _OUT, _IN, _X = outbound, inbound, transfer
