@@ -23,6 +23,7 @@ from ctc_ari.calls.effects import (
     DialLeg,
     Effect,
     HandOver,
+    HangUpLeg,
     Music,
     Mute,
     Originate,
@@ -139,9 +140,10 @@ def second_call(call: Call, second: SecondCall, now: float) -> Step:
 
 
 def turn_away(call: Call, second: SecondCall, _now: float) -> Step:
-    """She cannot consult now: her phone's second call is refused."""
-    call = add_leg(call, "second", call.agent_leg.endpoint, LegStage.RINGING, second.channel)
-    return dismiss(call, "second", 21)
+    """She cannot consult now, or does already: that call of her phone's is refused."""
+    former = f"former:{second.channel}"
+    call = add_leg(call, former, call.agent_leg.endpoint, LegStage.RINGING, second.channel)
+    return call, (Watch(former), HangUpLeg(former, 21))
 
 
 def in_progress(call: Call, _wish: Input, _now: float) -> Step:
