@@ -295,7 +295,7 @@ def _why(before: Call, gone: LegGone) -> str:
 
 def hung_up(call: Call, hang_up: HangUp, now: float) -> Step:
     """The API ends all of it."""
-    return end(_closed(call, "cancelled", None, now), EndReason.COMPLETED, hang_up.by, now)
+    return end(call, EndReason.COMPLETED, hang_up.by, now)
 
 
 # the agent's wishes
