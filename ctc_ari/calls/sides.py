@@ -120,6 +120,8 @@ def _supervisor_answered(call: Call, answered: LegAnswered, _now: float) -> Step
     supervisor = _of(call, answered.role)
     if supervisor is None:
         return dismiss(call, answered.role)
+    if call.leg(answered.role).stage is LegStage.UP:
+        return call, ()
     call, effects = _take_part(stage(call, answered.role, LegStage.UP), supervisor)
     return call, (*effects, Announce("call.supervisor_joined"))
 
