@@ -68,7 +68,8 @@ def _moved(call: Call, answered: LegAnswered, _now: float) -> Step:
     """It takes the place of the one she used, which is released once the new one is in the conversation."""
     leg, old = call.leg("device"), call.agent_leg
     if call.moving_to is None or call.phase is not Phase.TALKING:
-        return dismiss(call, "device")
+        call, released = dismiss(replace(call, moving_to=None), "device")
+        return call, (*released, Announce("call.device_failed"))
     former = f"former:{old.channel}"
     others = tuple(other for other in call.others if other.role != "device")
     call = replace(
@@ -227,7 +228,7 @@ def release_sides(call: Call) -> Step:
     for supervisor in call.supervisors:
         call, released = _release(call, supervisor)
         effects = (*effects, *released)
-    call, device = dismiss(call, "device")
+    call, device = dismiss(replace(call, moving_to=None), "device")
     return call, (*effects, *device)
 
 
