@@ -46,8 +46,10 @@ __all__ = ["SIDES", "barging", "move_to", "release_sides", "side_of", "stop_supe
 def side_of(happened: Input) -> str:
     """What kind of channel beside the conversation this is about: `device`, `supervisor`, `spy`, `former`; else ``."""
     about = happened.request if isinstance(happened, RequestFailed) else happened
-    role: Role = getattr(about, "role", "")
-    kind = role.partition(":")[0]
+    if getattr(about, "side", 0):
+        return "supervisor"
+    roles: tuple[Role, ...] = getattr(about, "roles", ()) or (getattr(about, "role", ""),)
+    kind = roles[0].partition(":")[0]
     return kind if kind in ("device", "supervisor", "spy", "former") else ""
 
 
@@ -187,10 +189,22 @@ def _supervisor_gone(call: Call, gone: LegGone, _now: float) -> Step:
 
 
 def _supervisor_refused(call: Call, failed: RequestFailed, now: float) -> Step:
-    role = getattr(failed.request, "role", "")
-    if isinstance(failed.request, Originate) and failed.status not in (None, 409):
-        return _supervisor_gone(call, LegGone(role), now)
-    return call, ()
+    match failed.request, failed.status:
+        case _, None | 409:
+            return call, ()
+        case Originate(role=role), _:
+            return _supervisor_gone(call, LegGone(role), now)
+        case BridgeLegs(), 400:
+            #: "Channel not found": its own event tells.
+            return call, ()
+        case (CreateBridge(side=side) | BridgeLegs(side=side)), _ if side:
+            heard_by = next((supervisor for supervisor in call.supervisors if supervisor.number == side), None)
+        case BridgeLegs(roles=(role, *_)), _:
+            heard_by = _of(call, role)
+        case _:
+            return call, ()
+    #: She would hear nothing.
+    return _release(call, heard_by) if heard_by else (call, ())
 
 
 def _spy_refused(call: Call, failed: RequestFailed, now: float) -> Step:
