@@ -498,9 +498,10 @@ def phone_gave_up(call: Call, now: float) -> Step | None:
     if now - transfer.ended_at > PHONE_GIVES_UP_SECONDS:
         return None
     call, stopped = _pause_recording(call)
-    return _recall(
-        call, (*stopped, UnbridgeLegs(("customer",)), Music("customer", False), StartRingback("customer")), now
-    )
+    call, left = release_sides(call)
+    mute: tuple[Effect, ...] = (Mute("customer", False),) if call.held else ()
+    waits = (UnbridgeLegs(("customer",)), *mute, Music("customer", False), StartRingback("customer"))
+    return _recall(replace(call, held=False), (*stopped, *left, *waits), now)
 
 
 def gone_in_recall(call: Call, gone: LegGone, now: float) -> Step:
