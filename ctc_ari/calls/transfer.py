@@ -440,8 +440,11 @@ def _come_back(call: Call, state: TransferState, reason: str | None, now: float)
     call = _closed(call, state, reason, now)
     before: tuple[Effect, ...] = (*released, *hung_up_second, *told)
     event = Announce("call.transfer_cancelled")
-    if not call.agent_leg.exists:
+    if not call.agent_leg.exists and transfer.parked:
         return _recall(call, (*before, event), now)
+    if not call.agent_leg.exists:
+        call, stopped = _pause_recording(call)
+        return _recall(call, (*before, *stopped, UnbridgeLegs(("customer",)), StartRingback("customer"), event), now)
     call = replace(call, phase=Phase.TALKING, deadline=talk_deadline(call))
     if not transfer.parked:
         return call, (*before, event)
