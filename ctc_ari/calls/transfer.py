@@ -386,7 +386,8 @@ def _connect(call: Call, first: tuple[Effect, ...], added: tuple[Role, ...], now
         *left_alone,
         *answered,
         Announce("call.transfer_completed"),
-        *ended,
+        #: Who was beside the conversation has been released just now.
+        *(effect for effect in ended if effect not in left_alone),
     )
 
 
