@@ -458,8 +458,9 @@ def _come_back(call: Call, state: TransferState, reason: str | None, now: float)
     held: tuple[Effect, ...] = (Music("customer", True),) if call.held_by_phone else ()
     failed: tuple[Effect, ...] = (PlaySound(FAILED_SOUND, "agent"),) if state == "failed" else ()
     call, recorded = set_recording(call, SetRecording("on"), now) if transfer.recorded else (call, ())
-    together = BridgeLegs(("agent", "customer", *barging(call)) if blind else ("agent", "customer"))
-    return call, (*before, *quiet, together, *held, *recorded, *failed, event)
+    #: Asterisk bridges all that a request names, or none: a supervisor who has just gone must not keep them apart.
+    barge = (BridgeLegs(barging(call)),) if blind and barging(call) else ()
+    return call, (*before, *quiet, BridgeLegs(), *barge, *held, *recorded, *failed, event)
 
 
 # ringing the agent again
