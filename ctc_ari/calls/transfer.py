@@ -198,10 +198,18 @@ def target_ready(call: Call, ready: LegReady, _now: float) -> Step:
         out: tuple[Role, ...] = ("agent", "customer") if here else ("customer",)
         out = (*out, *barging(call))
         rings = (StartRingback("customer"), StartRingback("agent")) if here else (StartRingback("customer"),)
-        return call, (*unheld, UnbridgeLegs(out), *rings, dial)
+        return call, (*unheld, *_out(*out), *rings, dial)
     with_target: tuple[Role, ...] = (_consulting_role(call), "target")
-    out = ("agent", "customer") if "second" in with_target else ("customer",)
-    return call, (*unheld, UnbridgeLegs(out), Music("customer", True), dial, BridgeLegs(with_target))
+    out = ("customer",)
+    if "second" in with_target:
+        call, stopped = _pause_recording(call)
+        unheld, out = (*stopped, *unheld), ("agent", "customer")
+    return call, (*unheld, *_out(*out), Music("customer", True), dial, BridgeLegs(with_target))
+
+
+def _out(*roles: Role) -> tuple[UnbridgeLegs, ...]:
+    """One after the other: Asterisk removes all that a request names, or none when one of them has just gone."""
+    return tuple(UnbridgeLegs((role,)) for role in roles)
 
 
 def _without_hold(call: Call) -> Step:
@@ -216,7 +224,7 @@ def _without_hold(call: Call) -> Step:
 
 def _pause_recording(call: Call) -> Step:
     """A recording ends when nobody is in the bridge any more; it is begun again when they talk again."""
-    call = _now_is(call, recorded=call.recording == "on")
+    call = _now_is(call, recorded=call.recording == "on" or (call.transfers[-1].open and call.transfers[-1].recorded))
     return stop_recording(call)
 
 
@@ -345,16 +353,17 @@ def _waiting(call: Call) -> Role:
 def _go_blind(call: Call) -> Step:
     """From a consultation that has not begun to a blind transfer."""
     transfer = call.transfers[-1]
-    here = call.agent_leg.exists
+    #: With a call of its own for the consultation, her phone's first one is out already.
+    here, inside = call.agent_leg.exists, _consulting_role(call) == "agent"
     ringing = call.leg("target").stage is LegStage.RINGING
     call, released = dismiss(call, "second")
     call = _now_is(replace(call, phase=Phase.TRANSFERRING), mode="blind")
     if not transfer.parked:
         return call, released
     call, stopped = _pause_recording(call)
-    out: tuple[Role, ...] = ("agent", "target", *barging(call)) if here else ("target",)
-    effects: list[Effect] = [*stopped, UnbridgeLegs(out), Music("customer", False), StartRingback("customer")]
-    if here and not ringing:
+    out: tuple[Role, ...] = ("agent", "target", *barging(call)) if here and inside else ("target",)
+    effects: list[Effect] = [*stopped, *_out(*out), Music("customer", False), StartRingback("customer")]
+    if here and not (inside and ringing):
         effects.append(StartRingback("agent"))
     return call, (*released, *effects)
 
