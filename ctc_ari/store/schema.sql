@@ -22,7 +22,11 @@ create table tokens (
     agents     text[],                  -- e-mail addresses it may act for; null: all
     created_at timestamptz not null default now(),
     expires_at timestamptz,
-    revoked_at timestamptz
+    revoked_at timestamptz,
+    rights     text[]      not null default '{}',  -- beside calls: admin, supervise
+    constraint tokens_rights check (
+        rights <@ array['admin', 'supervise'] and (agents is null or not 'admin' = any (rights))
+    )
 );
 create index tokens_name on tokens (name);
 
