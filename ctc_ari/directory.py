@@ -27,7 +27,7 @@ __all__ = [
     "token_matches",
 ]
 
-#: What a token may do beside placing, seeing and ending calls: agents, tokens and settings over REST; listening in.
+#: What a token may do beside placing, seeing and ending calls: agents, tokens and contacts over REST; listening in.
 Right = Literal["admin", "supervise"]
 
 _PREFIX = "ctc"

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from ctc_ari.http.calls import Calls
 from ctc_ari.http.clicktocall import Click
+from ctc_ari.http.contacts import Contacts
 from ctc_ari.http.controls import Controls
 from ctc_ari.http.documentation import Documentation
 from ctc_ari.http.events import Events
@@ -36,6 +37,7 @@ def application(services: Services) -> web.Application:
         Sessions(services),
         Calls(services),
         Controls(services),
+        Contacts(services),
         events,
         Health(services),
         Documentation(),

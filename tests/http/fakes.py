@@ -22,6 +22,8 @@ from ctc_ari.errors import (
 
 TOKEN = "ctc_0a1b2c3d4e5f_everyone-MDEyMzQ1Njc4OWFiY2RlZg"
 ANNAS_TOKEN = "ctc_0a1b2c3d4e60_anna-only-MDEyMzQ1Njc4OWFiY2Rl"
+#: For all agents, without any rights.
+LINK_TOKEN = "ctc_0a1b2c3d4e62_links-MDEyMzQ1Njc4OWFiY2RlZg"
 ANNAS_SESSION = "ctcs_0a1b2c3d4e61_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY"
 NUMBER = "+442079460123"
 ANNA = Agent(email="anna@example.com", name="Anna Berg", extension="1001", desk_endpoint="PJSIP/1001")
@@ -124,11 +126,12 @@ class FakeRecordings:
 
 
 class FakeDirectory:
-    """Two tokens and a session, four agents, three contacts."""
+    """Three tokens and a session, four agents, three contacts."""
 
     def __init__(self) -> None:
         self.tokens = {
-            TOKEN: Principal("everyone", "CRM"),
+            TOKEN: Principal("everyone", "CRM", rights=frozenset({"admin"})),
+            LINK_TOKEN: Principal("links", "Links"),
             ANNAS_TOKEN: Principal("annas", "Anna's", frozenset({ANNA.email})),
             ANNAS_SESSION: Principal("session", ANNA.email, frozenset({ANNA.email}), session=True),
         }
