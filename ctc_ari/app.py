@@ -29,6 +29,7 @@ from ctc_ari.http import Runner, Services, application, encode_event
 from ctc_ari.metrics import CallMetrics
 from ctc_ari.runtime.open_files import allow_many
 from ctc_ari.runtime.postgres import embedded
+from ctc_ari.store.administration import PostgresAdministration
 from ctc_ari.store.calls import PostgresCallStore
 from ctc_ari.store.contacts import PostgresContacts
 from ctc_ari.store.directory import PostgresDirectory
@@ -134,6 +135,7 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
             recordings=gateway,
             events=events,
             contacts=PostgresContacts(pool),
+            administration=PostgresAdministration(pool, directory.reload, config.agents, time.time),
             normalise=NumberPolicy(config.numbers).normalise,
             spelling=Spelling(config.numbers.default_region),
             check=check,

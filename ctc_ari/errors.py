@@ -12,7 +12,8 @@ CtcError
 │   │   └── NoExtension    404 no_extension
 │   ├── CallNotFound       404 call_not_found
 │   ├── ContactNotFound    404 contact_not_found
-│   └── RecordingNotFound  404 recording_not_found
+│   ├── RecordingNotFound  404 recording_not_found
+│   └── TokenNotFound      404 token_not_found
 ├── MethodNotAllowed       405 method_not_allowed
 ├── Conflict               409 conflict
 │   ├── AgentBusy          409 agent_busy
@@ -59,6 +60,7 @@ __all__ = [
     "NumberBlocked",
     "RecordingNotFound",
     "SetupError",
+    "TokenNotFound",
     "Unauthorized",
     "Unavailable",
     "Unprocessable",
@@ -151,6 +153,12 @@ class RecordingNotFound(NotFound):
     """There is no such recording, or it has not ended yet."""
 
     code = "recording_not_found"
+
+
+class TokenNotFound(NotFound):
+    """There is no live token of that name or id; `ctc-ari token list` shows them."""
+
+    code = "token_not_found"
 
 
 class MethodNotAllowed(CtcError):

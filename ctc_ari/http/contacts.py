@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 import msgspec
@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 from ctc_ari.contacts import ContactDetails, ContactNumber, Position, new_contact_id, spell_numbers
 from ctc_ari.errors import BadRequest, ContactNotFound
 from ctc_ari.http.answers import json_answer
-from ctc_ari.http.bodies import read_body
+from ctc_ari.http.bodies import given, read_body
 from ctc_ari.http.calls import moment
 from ctc_ari.http.queries import decode_cursor, encode_cursor, read_limit, read_text
 from ctc_ari.http.services import LONGEST_ID, Services, administrator, authenticate, is_plain
@@ -151,9 +151,7 @@ class Contacts:
         """200 with the contact as it is now."""
         administrator(self._services, request)
         body = await read_body(request, self._changes, "changes of a contact")
-        changes: dict[str, Any] = {
-            field: value for field in body.__struct_fields__ if (value := getattr(body, field)) is not UNSET
-        }
+        changes = given(body)
         if "numbers" in changes:
             changes["numbers"] = self._numbers(changes["numbers"])
         return json_answer(_view(await self._services.contacts.change(_id(request), **changes)))
@@ -169,10 +167,10 @@ class Contacts:
         return ContactDetails(contact_id, body.name, numbers, body.email, body.company, body.url, body.external)
 
     def _numbers(self, numbers: Sequence[NumberBody | str]) -> tuple[ContactNumber, ...]:
-        given = (
+        asked = (
             ContactNumber(each) if isinstance(each, str) else ContactNumber(each.number, each.label) for each in numbers
         )
-        return spell_numbers(given, self._services.spelling.spell)
+        return spell_numbers(asked, self._services.spelling.spell)
 
 
 def _id(request: web.Request) -> str:

@@ -13,7 +13,7 @@ from ctc_ari.calls.commands import CallDesk, Recordings
 from ctc_ari.calls.model import Call
 from ctc_ari.calls.numbers import Spelling
 from ctc_ari.contacts import Contacts
-from ctc_ari.directory import Directory, IdempotencyKeys, Principal, Sessions
+from ctc_ari.directory import Administration, Directory, IdempotencyKeys, Principal, Sessions
 from ctc_ari.errors import CallNotFound, NotAllowed, Unauthorized
 
 __all__ = [
@@ -50,6 +50,7 @@ class Services:
     recordings: Recordings
     events: Broadcast
     contacts: Contacts
+    administration: Administration
     normalise: Normalise
     spelling: Spelling
     check: HealthCheck

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from ctc_ari.calls.commands import PlaceCall, Placed
 from ctc_ari.calls.inputs import Input
@@ -172,6 +172,10 @@ class FakeDirectory:
         if email.lower() not in self.agents:
             raise AgentNotFound
         return self.agents[email.lower()]
+
+    def all_agents(self) -> Sequence[Agent]:
+        """In no order."""
+        return list(self.agents.values())
 
     async def contact(self, contact_id: str) -> ContactRecord:
         """By id."""
