@@ -15,9 +15,10 @@ LONGEST_WORD = 64
 
 def fold(text: str) -> str:
     """The text as it is compared and sorted: `Zoë  MÜLLER` is `zoe muller`."""
-    decomposed = unicodedata.normalize("NFKD", text)
-    bare = "".join(character for character in decomposed if not unicodedata.combining(character))
-    return " ".join(bare.casefold().split())
+    if not text.isascii():
+        decomposed = unicodedata.normalize("NFKD", text)
+        text = "".join(character for character in decomposed if not unicodedata.combining(character))
+    return " ".join(text.casefold().split())
 
 
 def words_of(*texts: str | None) -> list[str]:

@@ -175,11 +175,13 @@ class Spelling:
             if phonenumbers.is_valid_number(number):
                 return _e164(number)
             wrong = wrong or number
-            if possible is None and spelling.startswith("+") and _is_possible(number):
+            #: A zero that is still there is a trunk prefix before too few digits.
+            whole = spelling.startswith("+") or not number.italian_leading_zero
+            if possible is None and whole and _is_possible(number):
                 possible = number
         if possible is None:
             raise _why_invalid(digits, wrong)
-        #: Numbering plans grow faster than libraries: with its country and the right length somebody may well have it.
+        #: Numbering plans grow faster than libraries: a number of the right length somebody may well have.
         return _e164(possible)
 
     def part(self, text: str) -> NumberPart | None:

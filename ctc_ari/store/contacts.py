@@ -14,7 +14,15 @@ from ctc_ari.errors import Conflict, ContactNotFound
 from ctc_ari.store.pool import Connection, Pool, acquire, database_errors
 from ctc_ari.words import fold, words_of
 
-__all__ = ["PostgresContacts", "contacts_with_number", "mark_spoken", "put_contact", "sort_key_of", "text_words_of"]
+__all__ = [
+    "PostgresContacts",
+    "contacts_with_number",
+    "mark_spoken",
+    "put_contact",
+    "read_contacts",
+    "sort_key_of",
+    "text_words_of",
+]
 
 #: So many share a number at most in one answer; a switchboard with more says nothing about who is calling.
 MOST_WITH_NUMBER = 50
@@ -140,6 +148,13 @@ async def contacts_with_number(connection: Connection, number: str) -> list[Cont
     """
     with database_errors():
         return [_details(row) for row in await connection.fetch(_WITH_NUMBER, number)]
+
+
+async def read_contacts(connection: Connection, ids: Sequence[str]) -> list[ContactDetails]:
+    """These, as far as they exist; nobody else changes them until the transaction ends. Raises DatabaseUnreachable."""
+    with database_errors():
+        rows = await connection.fetch(_SELECT + "where id = any($1) order by id for update", ids)
+    return [_details(row) for row in rows]
 
 
 async def mark_spoken(connection: Connection, spoken: Iterable[tuple[str, float]]) -> None:
