@@ -163,6 +163,8 @@ async def mark_spoken(connection: Connection, spoken: Iterable[tuple[str, float]
     The latest counts, in whatever order they are told; contacts that are gone are left out.
     """
     pairs = list(spoken)
+    if not pairs:
+        return
     with database_errors():
         await connection.execute(_SPOKEN, [contact for contact, _ in pairs], [at for _, at in pairs])
 
