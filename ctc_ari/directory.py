@@ -120,6 +120,10 @@ class Directory(Protocol):
         """In no order."""
         ...
 
+    def find_agent(self, text: str) -> Agent | None:
+        """By e-mail or by extension; None: nobody."""
+        ...
+
     async def contact(self, contact_id: str) -> ContactRecord:
         """Raises ContactNotFound, DatabaseUnreachable."""
         ...
