@@ -15,6 +15,7 @@ from ctc_ari.store.pool import Connection, Pool, acquire, database_errors
 from ctc_ari.words import fold, words_of
 
 __all__ = [
+    "BY_CONVERSATION",
     "PostgresContacts",
     "contacts_with_number",
     "mark_spoken",
@@ -29,19 +30,23 @@ MOST_WITH_NUMBER = 50
 
 _SELECT = """
     select id, name, email, company, url, external,
-        array(select number from contact_numbers where contact_id = contacts.id order by position, number) as numbers,
-        array(select label from contact_numbers where contact_id = contacts.id order by position, number) as labels,
+        array(select held.number from contact_numbers as held where contact_id = contacts.id order by position, number)
+            as numbers,
+        array(select held.label from contact_numbers as held where contact_id = contacts.id order by position, number)
+            as labels,
         extract(epoch from created_at)::float8 as created_at, extract(epoch from updated_at)::float8 as updated_at,
         extract(epoch from last_spoken_at)::float8 as last_spoken_at, sort_key
     from contacts
 """
 
-#: Of those never spoken to, the one whose first number it is comes first; then the oldest record.
+#: Whose call it is when several contacts share its number, for a join of contacts and contact_numbers: the one most
+#: recently spoken to; of those never spoken to, the one whose first number it is, then the oldest record.
+BY_CONVERSATION = "contacts.last_spoken_at desc nulls last, contact_numbers.position, contacts.created_at, contacts.id"
+
 _WITH_NUMBER = f"""
-    {_SELECT} join (select contact_id, position from contact_numbers where number = $1) as held on contact_id = id
-    order by last_spoken_at desc nulls last, position, contacts.created_at, id
-    limit {MOST_WITH_NUMBER}
-"""  # noqa: S608 -- no value from outside
+    {_SELECT} join contact_numbers on contact_numbers.contact_id = contacts.id
+    where contact_numbers.number = $1 order by {BY_CONVERSATION} limit {MOST_WITH_NUMBER}
+"""
 
 _INSERT = """
     insert into contacts (id, name, email, company, url, external, sort_key, words)
