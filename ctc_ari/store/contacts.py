@@ -29,7 +29,7 @@ __all__ = [
 MOST_WITH_NUMBER = 50
 
 _SELECT = """
-    select id, name, email, company, url, external,
+    select id, name, email, company, url, external::text,
         array(select held.number from contact_numbers as held where contact_id = contacts.id order by position, number)
             as numbers,
         array(select held.label from contact_numbers as held where contact_id = contacts.id order by position, number)
@@ -50,7 +50,7 @@ _WITH_NUMBER = f"""
 
 _INSERT = """
     insert into contacts (id, name, email, company, url, external, sort_key, words)
-    values ($1, $2, $3, $4, $5, $6, $7, array_to_tsvector($8::text[]))
+    values ($1, $2, $3, $4, $5, $6::text::jsonb, $7, array_to_tsvector($8::text[]))
 """
 _REPLACE = """
     on conflict (id) do update set name = excluded.name, email = excluded.email, company = excluded.company,
@@ -232,7 +232,7 @@ def _values(contact: ContactDetails) -> tuple[object, ...]:
         contact.email,
         contact.company,
         contact.url,
-        msgspec.json.encode(contact.external),
+        msgspec.json.encode(contact.external).decode(),
         sort_key_of(contact.name),
         text_words_of(contact.name, contact.email, contact.company),
     )
