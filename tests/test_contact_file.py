@@ -60,6 +60,10 @@ def test_every_kind_of_line_ending_and_a_byte_order_mark_are_read(folder: Folder
     assert [line.name for line in folder.read(text) if isinstance(line, ContactDetails)] == ["Zoë", "Ada"]
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_header(folder: Folder) -> None:
+    assert folder.open("\ufeffWer,phone\n", Wer="name").columns.headers == ("Wer", "phone")
+
+
 def test_names_are_put_together_and_a_company_is_a_name(folder: Folder) -> None:
     text = "First Name,Last Name,Company,Phone\nGrace,Hopper,Navy,1\n,Turing,,1\n,,Example Ltd,1\n".replace(
         ",1\n", ",02079460001\n"

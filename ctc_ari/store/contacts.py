@@ -62,11 +62,11 @@ _REPLACE = """
 #: The operators are those of the indexes (text_pattern_ops), so that a prepared statement uses them, too. `:` is the
 #: character behind `9`.
 _PART = """
-    select contact_id from contact_numbers
+    select distinct contact_id from contact_numbers
     where (number ~>=~ $4 and number ~<~ ($4 || ':')) or (number ~>=~ $5 and number ~<~ ($5 || ':'))
         or (reverse(number) ~>=~ reverse($6) and reverse(number) ~<~ (reverse($6) || ':'))
 """
-_NAMED = "select id from contacts where words @@ $7::tsquery"
+_OR_NAMED = "union select id from contacts where words @@ $7::tsquery"
 
 _SPOKEN = """
     update contacts set last_spoken_at = greatest(last_spoken_at, to_timestamp(latest))
@@ -186,16 +186,16 @@ def text_words_of(name: str, email: str | None, company: str | None) -> list[str
 
 def _search(words: Sequence[str], part: NumberPart | None) -> tuple[str, list[str]]:
     """The statement, and its values from $4 on."""
-    values: list[str] = []
-    found: list[str] = []
-    if part is not None:
-        found.append(_PART)
-        values += [part.beginnings[0], part.beginnings[-1], part.ending]
-    if words:
-        found.append(_NAMED.replace("$7", f"${4 + len(values)}"))
-        values.append(" & ".join(f"'{word}':*" for word in words))
-    within = f"id in ({' union '.join(found)}) and" if found else ""
-    return f"{_SELECT} where {within} (sort_key, id) > ($1, $2) order by sort_key, id limit $3", values
+    query = " & ".join(f"'{word}':*" for word in words)
+    page = "(sort_key, id) > ($1, $2) order by sort_key, id limit $3"
+    if part is None and not words:
+        return f"{_SELECT} where {page}", []
+    if part is None:
+        return f"{_SELECT} where words @@ $4::tsquery and {page}", [query]
+    #: Materialized: a plan for all values would read everybody by name until enough are among those found.
+    found = f"with found (found_id) as materialized ({_PART} {_OR_NAMED if words else ''})"
+    values = [part.beginnings[0], part.beginnings[-1], part.ending, *([query] if words else [])]
+    return f"{found} {_SELECT} join found on found_id = id where {page}", values
 
 
 async def _read(connection: Connection, contact_id: str) -> ContactDetails:

