@@ -197,7 +197,7 @@ def _supervisor_refused(call: Call, failed: RequestFailed, now: float) -> Step:
         case BridgeLegs(), 400:
             #: "Channel not found": its own event tells.
             return call, ()
-        case (CreateBridge(side=side) | BridgeLegs(side=side)), _ if side:
+        case ((CreateBridge(side=side) | BridgeLegs(side=side)), _) if side:
             heard_by = next((supervisor for supervisor in call.supervisors if supervisor.number == side), None)
         case BridgeLegs(roles=(role, *_)), _:
             heard_by = _of(call, role)
