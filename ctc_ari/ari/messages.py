@@ -19,6 +19,7 @@ from ctc_ari.calls.effects import (
     DestroyBridge,
     DialLeg,
     HangUpLeg,
+    Keep,
     LeaveToDialplan,
     Music,
     Mute,
@@ -324,6 +325,9 @@ def _to_channel(call: Call, request: Request) -> Rest:
     match request:
         case AnswerLeg(role):
             return Rest("POST", f"channels/{_channel(call, role)}/answer")
+        case Keep(role):
+            never = (("variable", "TIMEOUT(absolute)"), ("value", "0"))
+            return Rest("POST", f"channels/{_channel(call, role)}/variable", never)
         case LeaveToDialplan(role):
             return Rest("POST", f"channels/{_channel(call, role)}/continue")
         case StartRingback(role):

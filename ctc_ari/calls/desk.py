@@ -11,7 +11,19 @@ from msgspec.structs import replace
 
 from ctc_ari.calls.commands import PlaceCall, Placed
 from ctc_ari.calls.dialling import Dialling
-from ctc_ari.calls.effects import Announce, FindAgent, HandOver, Originate, Refuse, Request
+from ctc_ari.calls.effects import (
+    Announce,
+    DestroyBridge,
+    FindAgent,
+    HandOver,
+    HangUpLeg,
+    Originate,
+    RecordBridge,
+    Recording,
+    Refuse,
+    Request,
+    StopRingback,
+)
 from ctc_ari.calls.engine import TABLE, begin, handler_of, ignore, refuse, step
 from ctc_ari.calls.entry import Entry, Wish
 from ctc_ari.calls.ids import belongs_to, new_call_id
@@ -374,7 +386,7 @@ class Desk:
 
     def _replied(self, call_id: str, wish: Wish | None, request: Request, status: int | None) -> None:
         if wish:
-            wish.answered(status)
+            wish.answered(204 if status == 404 and _removes(request) else status)
         entry = self._entries.get(call_id)
         if entry and isinstance(request, Originate) and entry.ringing:
             if status is None or status < 300 or status == 409:
@@ -386,6 +398,7 @@ class Desk:
             if isinstance(request, Originate):
                 self.feed(call_id, LegDialed(request.role))
             return
+        log.debug("refused", call=call_id, request=type(request).__name__, status=status)
         self.feed(call_id, RequestFailed(request, status))
 
     def _rings(self, entry: Entry) -> None:
@@ -523,12 +536,12 @@ class Desk:
         if refer.other is not None and call.role_of(refer.other) in ("agent", "second"):
             return PhoneJoins(role)
         if refer.other is not None or refer.lost:
-            return PhoneTransfers(role)
+            return PhoneTransfers(role, refer.to)
         try:
-            return PhoneTransfers(role, self._start_of_transfer(call, refer.to, "blind"))
+            return PhoneTransfers(role, refer.to, self._start_of_transfer(call, refer.to, "blind"))
         except CtcError as error:
             log.info("transfer by phone refused", call=call.id, code=error.code)
-            return PhoneTransfers(role)
+            return PhoneTransfers(role, refer.to)
 
     def _begin_successor(self, successor: Call) -> None:
         entry = Entry(successor, row=False)
@@ -638,6 +651,15 @@ class Desk:
         for entry in self._entries.values():
             if entry.timer:
                 entry.timer.cancel()
+
+
+def _removes(request: Request) -> bool:
+    """What it is to end has ended already, when it is not found."""
+    match request:
+        case HangUpLeg() | StopRingback() | DestroyBridge() | RecordBridge(action=Recording.STOP):
+            return True
+        case _:
+            return False
 
 
 def _untold(call: Call) -> tuple[object, ...]:

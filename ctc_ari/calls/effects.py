@@ -21,6 +21,7 @@ __all__ = [
     "FindAgent",
     "HandOver",
     "HangUpLeg",
+    "Keep",
     "LeaveToDialplan",
     "Music",
     "Mute",
@@ -113,6 +114,12 @@ class Watch(Request, frozen=True):
 
 class AnswerLeg(Request, frozen=True):
     """Answer the channel of somebody who called us."""
+
+    role: Role
+
+
+class Keep(Request, frozen=True):
+    """The channel stays with us: the time that the dialplan gave us to connect it is no limit any more."""
 
     role: Role
 

@@ -17,6 +17,7 @@ from ctc_ari.calls.effects import (
     CreateBridge,
     Effect,
     FindAgent,
+    Keep,
     Originate,
     PlaySound,
     StartRingback,
@@ -115,7 +116,7 @@ def offer_answered(call: Call, answered: LegAnswered, now: float) -> Step:
         deadline=now + call.max_seconds,
     )
     told = (Announce("call.agent_answered"), Announce("call.answered"))
-    return call, (AnswerLeg("customer"), BridgeLegs(), *stopped, *told)
+    return call, (AnswerLeg("customer"), BridgeLegs(), *stopped, Keep("customer"), *told)
 
 
 def offer_gone(call: Call, gone: LegGone, now: float) -> Step:
@@ -176,7 +177,7 @@ def nobody_found(call: Call, nobody: NobodyFound, now: float) -> Step:
         ended_by="agent",
         deadline=now + MESSAGE_SECONDS,
     )
-    return call, (AnswerLeg("customer"), PlaySound(MESSAGE, "customer"))
+    return call, (Keep("customer"), AnswerLeg("customer"), PlaySound(MESSAGE, "customer"))
 
 
 def _offers(call: Call) -> list[Role]:

@@ -163,9 +163,10 @@ class SwapTransfer(Input, frozen=True):
 
 
 class PhoneTransfers(Input, frozen=True):
-    """The agent's phone sent REFER: a blind transfer; without `start` its target cannot be called."""
+    """The agent's phone sent REFER: a blind transfer to what was dialled; without `start` that cannot be called."""
 
     role: Role
+    to: str = ""
     start: StartTransfer | None = None
 
 

@@ -187,7 +187,7 @@ def reassert(call: Call, observed: Observed) -> tuple[Effect, ...]:
     inside: tuple[Role, ...] = ()
     waits: tuple[Effect, ...] = (StartRingback("customer"),)
     if call.phase is Phase.CONSULTING:
-        inside = ("second" if call.leg("second").exists else "agent", transfer.with_)
+        inside = ("second" if transfer.by == "phone" else "agent", transfer.with_)
         waits = (Music("customer" if transfer.with_ == "target" else "target", True),)
     out = tuple(role for role in _PARTIES if role in observed.bridged - {*inside} and call.leg(role).exists)
     missing = tuple(role for role in inside if role not in observed.bridged)

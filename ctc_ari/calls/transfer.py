@@ -54,12 +54,14 @@ from ctc_ari.calls.inputs import (
     StartTransfer,
 )
 from ctc_ari.calls.model import (
+    Agent,
     Call,
     EndReason,
     Leg,
     LegStage,
     Phase,
     Role,
+    Target,
     Transfer,
     TransferState,
 )
@@ -122,8 +124,23 @@ def start(call: Call, wish: StartTransfer, now: float) -> Step:
 
 def phone_transfers(call: Call, refer: PhoneTransfers, now: float) -> Step:
     """Blind transfer by the phone's key: REFER (RFC 3515)."""
-    if refer.start is None or refer.role != "agent":
+    if refer.role != "agent":
         return call, (TellPhone(refer.role, Progress.DECLINED),)
+    if refer.start is None:
+        failed = Transfer(
+            id=f"t{len(call.transfers) + 1}",
+            mode="blind",
+            target=Target(refer.to, "", Agent("")),
+            state="failed",
+            by="phone",
+            successor="",
+            ring_seconds=0,
+            reason="unreachable",
+            started_at=now,
+            ended_at=now,
+        )
+        call = replace(call, transfers=(*call.transfers, failed))
+        return call, (TellPhone("agent", Progress.DECLINED), Announce("call.transfer_cancelled"))
     return _begin(call, refer.start, "phone", now)
 
 
@@ -178,7 +195,8 @@ def _now_is(call: Call, **changes: object) -> Call:
 
 def _consulting_role(call: Call) -> Role:
     """The channel on which the agent talks with the target."""
-    return "second" if call.leg("second").exists else "agent"
+    transfer = call.transfers[-1]
+    return "second" if transfer.by == "phone" and transfer.mode == "attended" else "agent"
 
 
 # the target's phone
@@ -199,12 +217,11 @@ def target_ready(call: Call, ready: LegReady, _now: float) -> Step:
         out = (*out, *barging(call))
         rings = (StartRingback("customer"), StartRingback("agent")) if here else (StartRingback("customer"),)
         return call, (*unheld, *_out(*out), *rings, dial)
-    with_target: tuple[Role, ...] = (_consulting_role(call), "target")
-    out = ("customer",)
-    if "second" in with_target:
-        call, stopped = _pause_recording(call)
-        unheld, out = (*stopped, *unheld), ("agent", "customer")
-    return call, (*unheld, *_out(*out), Music("customer", True), dial, BridgeLegs(with_target))
+    #: The bridge is never empty: that would end a recording.
+    if _consulting_role(call) == "second":
+        come = (BridgeLegs(("second", "target")), *_out("agent", "customer"))
+        return call, (*unheld, *come, Music("customer", True), dial)
+    return call, (*unheld, *_out("customer"), Music("customer", True), dial, BridgeLegs(("target",)))
 
 
 def _out(*roles: Role) -> tuple[UnbridgeLegs, ...]:
@@ -334,7 +351,7 @@ def swap(call: Call, _wish: Input, _now: float) -> Step:
         return call, (Refuse(WrongState),)
     next_: Role = "customer" if transfer.with_ == "target" else "target"
     parked = transfer.with_
-    effects = (UnbridgeLegs((parked,)), Music(parked, True), Music(next_, False), BridgeLegs(("agent", next_)))
+    effects = (UnbridgeLegs((parked,)), Music(parked, True), Music(next_, False), BridgeLegs((next_,)))
     return _now_is(call, with_=next_), effects
 
 
@@ -467,9 +484,10 @@ def _come_back(call: Call, state: TransferState, reason: str | None, now: float)
     held: tuple[Effect, ...] = (Music("customer", True),) if call.held_by_phone else ()
     failed: tuple[Effect, ...] = (PlaySound(FAILED_SOUND, "agent"),) if state == "failed" else ()
     call, recorded = set_recording(call, SetRecording("on"), now) if transfer.recorded else (call, ())
+    back: tuple[Role, ...] = ("agent", "customer") if blind or role == "second" else ("customer",)
     #: Asterisk bridges all that a request names, or none: a supervisor who has just gone must not keep them apart.
     barge = (BridgeLegs(barging(call)),) if blind and barging(call) else ()
-    return call, (*before, *quiet, BridgeLegs(), *barge, *held, *recorded, *failed, event)
+    return call, (*before, *quiet, BridgeLegs(back), *barge, *held, *recorded, *failed, event)
 
 
 # ringing the agent again
