@@ -27,6 +27,7 @@ from ctc_ari.calls.effects import (
     FindAgent,
     HandOver,
     HangUpLeg,
+    Keep,
     LeaveToDialplan,
     Music,
     Mute,
@@ -139,8 +140,8 @@ def words_of(effect: Effect) -> str:
             return "hand over"
         case Refuse(error):
             return f"refuse {error.code}"
-        case AnswerLeg(role) | Watch(role) | LeaveToDialplan(role):
-            verbs = {AnswerLeg: "answer", Watch: "watch", LeaveToDialplan: "leave"}
+        case AnswerLeg(role) | Keep(role) | Watch(role) | LeaveToDialplan(role):
+            verbs = {AnswerLeg: "answer", Keep: "keep", Watch: "watch", LeaveToDialplan: "leave"}
             return f"{verbs[type(effect)]} {_role(role)}"
     raise AssertionError(f"no words for {effect}")
 
@@ -161,7 +162,8 @@ REQUESTS: dict[str, Request] = {
         CreateBridge(),
         CreateBridge(1),
         BridgeLegs(),
-        BridgeLegs(("agent", "target")),
+        BridgeLegs(("target",)),
+        BridgeLegs(("second", "target")),
         BridgeLegs(("customer", "target")),
         BridgeLegs(("customer",)),
         BridgeLegs(("agent",)),
@@ -169,6 +171,7 @@ REQUESTS: dict[str, Request] = {
         UnbridgeLegs(("customer",)),
         Watch("customer"),
         AnswerLeg("customer"),
+        Keep("customer"),
         LeaveToDialplan("customer"),
         StartRingback(),
         StopRingback(),
@@ -215,9 +218,9 @@ _INPUTS: dict[str, Input] = {
     "complete": CompleteTransfer(),
     "cancel transfer": CancelTransfer(),
     "swap": SwapTransfer(),
-    "agent refers": PhoneTransfers("agent", start_transfer("blind")),
-    "customer refers": PhoneTransfers("customer", start_transfer("blind")),
-    "agent refers nowhere": PhoneTransfers("agent"),
+    "agent refers": PhoneTransfers("agent", "1002", start_transfer("blind")),
+    "customer refers": PhoneTransfers("customer", "1002", start_transfer("blind")),
+    "agent refers nowhere": PhoneTransfers("agent", "999"),
     "agent joins": PhoneJoins("agent"),
     "second joins": PhoneJoins("second"),
     "second call": SecondCall("1750000000.9", start_transfer("attended")),

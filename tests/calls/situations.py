@@ -199,7 +199,7 @@ def inputs_of(kind: type[Input]) -> Iterator[Input]:
     elif kind is LegHeld:
         yield from (LegHeld(role, on) for role in ROLES for on in (True, False))
     elif kind is PhoneTransfers:
-        yield from (PhoneTransfers(role, start) for role in ROLES for start in (None, start_transfer()))
+        yield from (PhoneTransfers(role, "1002", start) for role in ROLES for start in (None, start_transfer()))
     elif kind is RequestFailed:
         statuses = (None, 400, 404, 409, 412, 422, 500, 503)
         yield from (RequestFailed(request, status) for request in REQUESTS.values() for status in statuses)
