@@ -24,8 +24,8 @@ def heard(event: dict[str, Any]) -> tuple[str, Heard] | None:
     return to_input(decoded)
 
 
-def channel(name: str, **more: Any) -> dict[str, Any]:
-    return {"id": name, "name": "PJSIP/1001-00000001", "state": "Up", **more}
+def channel(channel_id: str, /, **more: Any) -> dict[str, Any]:
+    return {"id": channel_id, "name": "PJSIP/1001-00000001", "state": "Up", **more}
 
 
 # holding
@@ -86,8 +86,8 @@ def test_what_we_told_the_phone_ourselves_comes_back_and_says_nothing(state: str
 # what the dialplan hands over
 
 
-def entered(name: str, args: list[str], state: str = "Ring", **more: Any) -> dict[str, Any]:
-    return {"type": "StasisStart", "args": args, "channel": channel(name, **more) | {"state": state}}
+def entered(channel_id: str, args: list[str], /, state: str = "Ring", **more: Any) -> dict[str, Any]:
+    return {"type": "StasisStart", "args": args, "channel": channel(channel_id, **more) | {"state": state}}
 
 
 def test_a_caller() -> None:
