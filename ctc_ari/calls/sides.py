@@ -131,6 +131,9 @@ def _supervisor_answered(call: Call, answered: LegAnswered, _now: float) -> Step
 
 def _take_part(call: Call, supervisor: Supervisor) -> Step:
     """In the conversation itself, or in a bridge of her own with a channel that listens to the agent's."""
+    if supervisor.mode == "barge" and call.phase is Phase.TRANSFERRING:
+        #: Nobody talks there now; she comes in when they talk again.
+        return call, ()
     if supervisor.mode == "barge":
         return call, (BridgeLegs((f"supervisor:{supervisor.id}",)),)
     call, effects = _spy(call, supervisor)
