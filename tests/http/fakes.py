@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from ctc_ari.calls.commands import PlaceCall, Placed
 from ctc_ari.calls.inputs import Input
@@ -34,8 +34,10 @@ from ctc_ari.errors import (
 
 TOKEN = "ctc_0a1b2c3d4e5f_everyone-MDEyMzQ1Njc4OWFiY2RlZg"
 ANNAS_TOKEN = "ctc_0a1b2c3d4e60_anna-only-MDEyMzQ1Njc4OWFiY2Rl"
-SUPERVISORS_TOKEN = "ctc_0a1b2c3d4e62_listens-in-MDEyMzQ1Njc4OWFiY2Rl"
-BOUND_SUPERVISORS_TOKEN = "ctc_0a1b2c3d4e63_anna-only-MDEyMzQ1Njc4OWFiY2R"
+SUPERVISORS_TOKEN = "ctc_0a1b2c3d4e63_listens-in-MDEyMzQ1Njc4OWFiY2Rl"
+BOUND_SUPERVISORS_TOKEN = "ctc_0a1b2c3d4e64_anna-only-MDEyMzQ1Njc4OWFiY2R"
+#: For all agents, without any rights.
+LINK_TOKEN = "ctc_0a1b2c3d4e62_links-MDEyMzQ1Njc4OWFiY2RlZg"
 ANNAS_SESSION = "ctcs_0a1b2c3d4e61_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY"
 NUMBER = "+442079460123"
 ANNA = Agent(email="anna@example.com", name="Anna Berg", extension="1001", desk_endpoint="PJSIP/1001")
@@ -177,11 +179,12 @@ class FakeRecordings:
 
 
 class FakeDirectory:
-    """Four tokens and a session, four agents, three contacts."""
+    """Five tokens and a session, four agents, three contacts."""
 
     def __init__(self) -> None:
         self.tokens = {
-            TOKEN: Principal("everyone", "CRM"),
+            TOKEN: Principal("everyone", "CRM", rights=frozenset({"admin"})),
+            LINK_TOKEN: Principal("links", "Links"),
             ANNAS_TOKEN: Principal("annas", "Anna's", frozenset({ANNA.email})),
             SUPERVISORS_TOKEN: Principal("supervisors", "Wallboard", rights=frozenset({"supervise"})),
             BOUND_SUPERVISORS_TOKEN: Principal(
@@ -226,6 +229,10 @@ class FakeDirectory:
         if email.lower() not in self.agents:
             raise AgentNotFound
         return self.agents[email.lower()]
+
+    def all_agents(self) -> Sequence[Agent]:
+        """In no order."""
+        return list(self.agents.values())
 
     async def contact(self, contact_id: str) -> ContactRecord:
         """By id."""
