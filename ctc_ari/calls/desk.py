@@ -162,6 +162,7 @@ class Desk:
             device=device,
             number=command.number,
             contact=command.contact,
+            contact_by="record" if command.contact else None,
             agent_leg=Leg(channel_id(call_id, "agent"), endpoint),
             customer_leg=Leg(channel_id(call_id, "customer"), self._dialling.trunk(command.number)),
             agent_ring_timeout=self._asterisk.ring_timeout.agent,
