@@ -42,24 +42,21 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Spooled)
 
 
+#: Services of one name at once: one that takes over, and one that stands by.
+_MOST = 16
+
+
 class Spool:
     """One file, which belongs to one process at a time. Every method blocks: call it in a thread."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        """Raises SetupError when the folder cannot be written, or another service of that name uses it."""
-        self._path = folder / f"{name}.jsonl"
+        """The first file of that name that no living process has. Raises SetupError when it cannot be written."""
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            #: Customers' numbers are in it.
-            self._file: IO[bytes] = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b")
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._file = _take(folder, name)
             _sync_folder(folder)
-        except BlockingIOError:
-            raise SetupError(
-                f"{self._path}: another service uses it; give each a database.data_dir of its own"
-            ) from None
         except OSError as error:
-            raise SetupError(f"database.data_dir: {error.filename or self._path}: {error.strerror}") from None
+            raise SetupError(f"database.data_dir: {error.filename or folder}: {error.strerror}") from None
 
     def append(self, entries: Iterable[Spooled]) -> None:
         """On the disk when this returns. Raises OSError."""
@@ -89,6 +86,20 @@ class Spool:
         """Give the file back; what is in it stays."""
         with contextlib.suppress(OSError):
             self._file.close()
+
+
+def _take(folder: Path, name: str) -> IO[bytes]:
+    for number in range(_MOST):
+        path = folder / f"{name}.{number}.jsonl"
+        #: Customers' numbers are in it.
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+        else:
+            return file
+    raise SetupError(f"database.data_dir: {folder}: {_MOST} services use it; give each one of its own")
 
 
 def _sync_folder(folder: Path) -> None:
