@@ -98,8 +98,6 @@ log = structlog.get_logger(__name__)
 HOUSEKEEPING_SECONDS = 10.0
 #: Seconds an answer of Asterisk may be overdue before new calls are refused, so that those it has do not suffer.
 MOST_BEHIND = 0.25
-#: How often the row of a call that goes on without one is tried again.
-STORE_RETRY_SECONDS = 0.5
 
 
 class Desk:
@@ -550,19 +548,10 @@ class Desk:
         self._adopt(successor)
         for email in successor.occupies:
             self._open_by_agent[email] = successor.id
-        self._settle(entry, successor, (Announce("call.created"), Announce("call.answered")))
-        self._in_background(self._store_successor(entry))
-
-    async def _store_successor(self, entry: Entry) -> None:
-        """It goes on whether or not the database is there; its row comes when it can."""
-        while entry.call.live:
-            try:
-                await self._store.add(entry.call)
-                break
-            except DatabaseUnreachable:
-                await asyncio.sleep(STORE_RETRY_SECONDS)
+        #: It goes on whether or not the database is there; its row comes with its first state.
         entry.row = True
-        self._write(entry)
+        self._settle(entry, successor, (Announce("call.created"), Announce("call.answered")))
+        self._write(entry, urgent=True)
 
     def _in_background(self, work: Coroutine[None, None, None]) -> None:
         task = self._loop.create_task(work)

@@ -235,4 +235,6 @@ async def running(
 def _environment() -> dict[str, str]:
     """Only what Asterisk needs: secrets in our environment are none of its business."""
     #: A database that is away must not hold up what Asterisk records of other calls: libpq gives up after 2 s.
-    return {"PGCONNECT_TIMEOUT": "2"} | {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ", "TMPDIR") if name in os.environ}
+    return {"PGCONNECT_TIMEOUT": "2"} | {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ", "TMPDIR") if name in os.environ
+    }

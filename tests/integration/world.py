@@ -193,8 +193,8 @@ def email(agent: str) -> str:
 
 
 @asynccontextmanager
-async def exchange() -> AsyncIterator[Exchange]:
-    """Start Asterisk and the phones on free ports."""
+async def exchange(records: str | None = None) -> AsyncIterator[Exchange]:
+    """Start Asterisk and the phones on free ports; `records` is the URL of the database for its CDR and CEL."""
     folder = Path(tempfile.mkdtemp(prefix="ctc-it-"))
     async with AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -248,28 +248,38 @@ async def exchange() -> AsyncIterator[Exchange]:
             ),
         )
         installation = asterisk.find() or asterisk.install()
-        process = await stack.enter_async_context(asterisk.running(config, folder / "asterisk", installation))
+        process = await stack.enter_async_context(
+            asterisk.running(config, folder / "asterisk", installation, records=records)
+        )
         yield Exchange(config, folder, process, carrier, agents, callers)
 
 
 @asynccontextmanager
-async def world(at: Exchange, server: databases.Server, *, app: str, **changes: Any) -> AsyncIterator[World]:
-    """A service of its own name on that Asterisk, with a database of its own; `changes` are of `asterisk`."""
+async def world(
+    at: Exchange, server: databases.Server, *, app: str, url: str | None = None, **changes: Any
+) -> AsyncIterator[World]:
+    """A service of its own name on that Asterisk, with a database of its own unless its URL is given.
+
+    `changes` are of `asterisk`.
+    """
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(server.migrated())
+        url = url or await stack.enter_async_context(server.migrated())
+        data = tempfile.mkdtemp(prefix="data-", dir=at.folder)
         limits: Limits = changes.pop("limits", at.config.limits)
         routes: dict[str, str | list[str]] = changes.pop("routes", {})
         config = replace(
             at.config,
             server=Server(port=0),
-            database=Database(url=url),
+            database=Database(url=url, data_dir=data),
             asterisk=replace(at.config.asterisk, app=app, **changes),
             limits=limits,
             inbound=Inbound(routes=routes),
         )
         token = await prepare(url)
         heard: list[Happening] = []
-        address = await stack.enter_async_context(service(config, listeners=(heard.append,)))
+        address = await stack.enter_async_context(
+            service(config, listeners=(heard.append,), asterisk_folder=at.folder / "asterisk")
+        )
         session = await stack.enter_async_context(aiohttp.ClientSession())
         made = World(at, config, url, address, token, session, heard)
         await made.ready()
