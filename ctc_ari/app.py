@@ -37,6 +37,7 @@ from ctc_ari.store.contacts import PostgresContacts
 from ctc_ari.store.directory import PostgresDirectory
 from ctc_ari.store.idempotency import PostgresIdempotencyKeys
 from ctc_ari.store.log_keeper import LogKeeper
+from ctc_ari.store.log_reading import PostgresCallLog
 from ctc_ari.store.migrate import ensure_current
 from ctc_ari.store.pool import Pool, open_pool
 from ctc_ari.store.record_files import RecordFiles
@@ -164,6 +165,7 @@ async def service(
             recordings=gateway,
             events=events,
             contacts=PostgresContacts(pool),
+            call_log=PostgresCallLog(pool),
             administration=PostgresAdministration(pool, directory.reload, config.agents, time.time),
             normalise=normalise,
             spelling=spelling,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from ctc_ari.http.agents import Agents
+from ctc_ari.http.call_log import CallLogRoutes
 from ctc_ari.http.calls import Calls
 from ctc_ari.http.clicktocall import Click
 from ctc_ari.http.contacts import Contacts
@@ -41,6 +42,7 @@ def application(services: Services) -> web.Application:
         Calls(services),
         Controls(services),
         Transfers(services),
+        CallLogRoutes(services),
         Contacts(services),
         Agents(services),
         Tokens(services),

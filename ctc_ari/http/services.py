@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from aiohttp import hdrs, web
 from prometheus_client import CollectorRegistry
 
+from ctc_ari.call_log import CallLog
 from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.commands import CallDesk, Recordings
 from ctc_ari.calls.model import Call
@@ -50,6 +51,7 @@ class Services:
     recordings: Recordings
     events: Broadcast
     contacts: Contacts
+    call_log: CallLog
     administration: Administration
     normalise: Normalise
     spelling: Spelling

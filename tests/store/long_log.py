@@ -1,4 +1,4 @@
-"""A call log as a busy year leaves it, made in SQL: one agent has half of it, some things are rare, some are long ago."""
+"""A call log as busy years leave it: one agent has half of it, some things are rare, some are long ago."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ _FILL = """
     select
         id, id, array[id], 'service', 'pbx1', direction, number, email,
         jsonb_build_array(jsonb_build_object(
-            'email', email, 'name', initcap(split_part(email, '@', 1)) || ' Example', 'extension', '1001', 'talked', true
+            'email', email, 'name', initcap(split_part(email, '@', 1)) || ' Example', 'extension', '1001',
+            'talked', true
         )),
         array[email], 'desk', contact_id,
-        'Given' || contact % 500 || ' Family' || contact, case when contact_id is not null then 'number' end,
+        case when contact_id is not null then 'Given' || contact % 500 || ' Family' || contact end,
+        case when contact_id is not null then 'number' end,
         disposition, case disposition when 'answered' then 'completed' else 'customer_busy' end,
         began, case disposition when 'answered' then began + interval '9 seconds' end, began + interval '2 minutes',
         9, case disposition when 'answered' then 111 else 0 end,
@@ -36,7 +38,7 @@ _FILL = """
         select *, case when contact % 2 = 0 then 'k' || contact end as contact_id,
             case
                 when n <= $3 * 9 / 10 and n > $3 * 9 / 10 - 5 then '+442079469999'
-                when chance % 100 = 7 then '+442079460000'
+                when contact % 100 = 7 then '+442079460000'
                 else '+4420' || 70000000 + contact
             end as number,
             case
@@ -45,7 +47,11 @@ _FILL = """
                 when chance % 2 = 0 then 'anna@example.com'
                 else 'agent' || chance % 97 || '@example.com'
             end as email,
-            case when n % 1000 = 501 then 'internal' when chance % 4 = 3 then 'inbound' else 'outbound' end as direction,
+            case
+                when n % 1000 = 501 then 'internal'
+                when chance % 4 = 3 then 'inbound'
+                else 'outbound'
+            end as direction,
             case
                 when n < $3 / 20 and n % 5000 = 11 then 'failed'
                 when chance % 10 < 7 then 'answered'

@@ -41,7 +41,7 @@ begin
     if tg_op <> 'DELETE' then
         insert into call_log_agents (email, started_at, id, direction, disposition)
         select distinct email, new.started_at, new.id, new.direction, new.disposition
-        from unnest(new.agent_emails) as email;
+        from unnest(new.agent_emails) as email on conflict do nothing;
     end if;
     return null;
 end
@@ -54,12 +54,13 @@ create trigger call_log_agents_changed after update of id, started_at, direction
         is distinct from (new.id, new.started_at, new.direction, new.disposition, new.agent_emails)
     ) execute function keep_call_log_agents();
 
--- Words are found within four days each: every lexeme begins with the number of its days, so that even a word that
--- stands in every row is read newest first, a few days at a time.
-create function call_log_days(at timestamptz) returns integer
-    language sql immutable strict parallel safe as $$ select floor(extract(epoch from $1) / 345600)::integer $$;
+-- Words, and filters that have no index together, are found a day at a time: every lexeme begins with the number of
+-- its day, so that even what is true of every row is read newest first, and no further than a page. To ask for a day
+-- without any takes a few microseconds.
+create function call_log_day(at timestamptz) returns integer
+    language sql immutable strict parallel safe as $$ select floor(extract(epoch from $1) / 86400)::integer $$;
 
-create function call_log_mark(days integer) returns text
+create function call_log_mark(day integer) returns text
     language sql immutable strict parallel safe as $$ select lpad(to_hex($1 & 65535), 4, '0') $$;
 
 -- Without accents and letter case, split where ASCII, Latin and general punctuation is: the same in every locale.
@@ -73,38 +74,51 @@ begin
 end
 $$;
 
--- `w` is a word, `n` the number, `r` the number from its end. PL/pgSQL keeps the plan, which makes it three times faster.
+-- `w` is a word, `n` the number, `r` the number from its end, `c` the contact, `a` an agent, `x` the direction, `d` the
+-- disposition. PL/pgSQL keeps the plan, which makes it three times faster.
 create function call_log_words(
-    started_at timestamptz, number text, contact_name text, agents jsonb, notes text, outcome text
+    started_at timestamptz, number text, contact_id text, agent_emails text[], direction text, disposition text,
+    contact_name text, agents jsonb, notes text, outcome text
 ) returns tsvector language plpgsql immutable parallel safe as $$
 declare
-    mark text := call_log_mark(call_log_days(started_at));
+    mark text := call_log_mark(call_log_day(started_at));
     words text[] := call_log_text_words(concat_ws(
         ' ', contact_name, jsonb_path_query_array(agents, '$[*].name')::text, notes, outcome
     ));
 begin
-    words := array(select mark || 'w' || left(word, 64) from unnest(words) as word);
+    words := array(select mark || 'w' || left(word, 64) from unnest(words) as word)
+        || array(select mark || 'a' || email from unnest(agent_emails) as email)
+        || array[mark || 'x' || direction, mark || 'd' || disposition];
     if number <> '' then
         words := words || array[mark || 'n' || number, mark || 'r' || reverse(number)];
+    end if;
+    if contact_id is not null then
+        words := words || (mark || 'c' || contact_id);
     end if;
     return array_to_tsvector(words);
 end
 $$;
 
--- What is looked for, with `@` for the days: every word by its beginning, or else the number by its beginning or end.
-create function call_log_query(q text, beginnings text[], ending text) returns text
+-- A text that is looked for, with a line break for the day: every word by its beginning, or else a number by its
+-- beginning or end.
+create function call_log_query(given text, beginnings text[], ending text) returns text
     language sql immutable parallel safe as $$
     select concat_ws(
         ' | ',
-        (select string_agg(format('''@w%s'':*', left(word, 64)), ' & ') from unnest(call_log_text_words($1)) as word),
-        (select string_agg(format('''@n%s'':*', beginning), ' | ') from unnest($2) as beginning),
-        (select format('''@r%s'':*', reverse($3)))
+        (
+            select string_agg(format(e'''\nw%s'':*', left(word, 64)), ' & ')
+            from unnest(call_log_text_words($1)) as word
+        ),
+        (select string_agg(format(e'''\nn%s'':*', beginning), ' | ') from unnest($2) as beginning),
+        case when $3 <> '' then format(e'''\nr%s'':*', reverse($3)) end
     )
 $$;
 
-alter table call_log add column words tsvector
-    generated always as (call_log_words(started_at, number, contact_name, agents, notes, outcome)) stored;
-create index call_log_found on call_log using gin (words);
+alter table call_log add column words tsvector generated always as (call_log_words(
+    started_at, number, contact_id, agent_emails, direction, disposition, contact_name, agents, notes, outcome
+)) stored;
+-- Without a list of what is not sorted in yet: for each day that is asked for all of it would be read.
+create index call_log_found on call_log using gin (words) with (fastupdate = off);
 """
 
 
