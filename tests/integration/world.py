@@ -263,7 +263,8 @@ async def world(
     `changes` are of `asterisk`.
     """
     async with AsyncExitStack() as stack:
-        url = url or await stack.enter_async_context(server.migrated())
+        if url is None:
+            url = await stack.enter_async_context(server.migrated())
         data = tempfile.mkdtemp(prefix="data-", dir=at.folder)
         limits: Limits = changes.pop("limits", at.config.limits)
         routes: dict[str, str | list[str]] = changes.pop("routes", {})
