@@ -75,7 +75,8 @@ def differences(row: LogRow, seen: LogRow | None) -> list[str]:
     found = [
         f"{name}: {getattr(row, name)} instead of {getattr(seen, name)}"
         for name in ("direction", "number", "disposition", "end_reason")
-        if getattr(row, name) != getattr(seen, name)
+        #: A call that was given up before the customer's channel came about has no number in Asterisk.
+        if getattr(row, name) != getattr(seen, name) and (name != "number" or seen.number)
     ]
     for name in (*_TIMES, *_DURATIONS):
         mine, theirs = getattr(row, name), getattr(seen, name)
