@@ -337,6 +337,8 @@ class Desk:
     def _handle(self, entry: Entry, happened: Input, wish: Wish | None) -> None:
         before = entry.call
         after, effects = step(before, happened, self._clock())
+        if before.live and not after.interrupted and not self._telephony.connected:
+            after = replace(after, interrupted=True)
         if handler_of(before, happened) is ignore:
             log.debug("ignored", call=before.id, phase=before.phase, input=type(happened).__name__)
             return
@@ -589,7 +591,7 @@ class Desk:
         """Take over the open calls of this node from the database. Raises DatabaseUnreachable."""
         now = self._clock()
         for call, seq in await self._store.load_live(self._telephony.node):
-            entry = Entry(call, row=True, seq=seq)
+            entry = Entry(replace(call, interrupted=True), row=True, seq=seq)
             self._entries[call.id] = entry
             self._adopt(call)
             for email in call.occupies:

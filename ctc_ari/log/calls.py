@@ -18,11 +18,10 @@ def chain_is_over(chain: Sequence[Call]) -> bool:
 def needs_asterisk(chain: Sequence[Call]) -> bool:
     """Whether only Asterisk's own records tell the whole of it.
 
-    We were away, or a caller was left to the dialplan, which knows phones to ring.
+    We were away, or waited in vain for something of which the news may have been lost, or left a caller to the
+    dialplan, which knows phones to ring.
     """
-    last = chain[-1]
-    left = last.direction == "inbound" and last.answered_at is None and last.end_reason is EndReason.FAILED
-    return left or any(call.interrupted or call.end_reason is EndReason.LOST for call in chain)
+    return any(call.interrupted or call.ended_by == "system" for call in chain)
 
 
 def row_of_calls(chain: Sequence[Call]) -> LogRow:

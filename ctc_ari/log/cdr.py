@@ -137,7 +137,8 @@ def _inbound(linkedid: str, caller: ChannelStory, phones: list[ChannelStory], ho
         last = max(phones, key=lambda phone: phone.started_at)
         reason = EndReason.AGENT_NO_ANSWER if last.cause in _CLEARED else agent_outcome(None, last.cause)
     else:
-        reason = EndReason.UNREACHABLE if caller.answered_at is not None else EndReason.FAILED
+        #: No phone was rung; a cause of its own is the dialplan's refusal.
+        reason = EndReason.UNREACHABLE if caller.cause in _CLEARED else EndReason.FAILED
     did = caller.stasis[1] if caller.stasis[:1] == ("inbound",) and len(caller.stasis) > 1 else caller.exten
     return _row(
         linkedid,

@@ -9,11 +9,11 @@ import msgspec
 from ctc_ari.calls.model import Call
 from ctc_ari.log.calls import chain_is_over, needs_asterisk, row_of_calls
 from ctc_ari.log.cdr import House, is_complete, row_of_records
-from ctc_ari.log.merge import completed_by
+from ctc_ari.log.merge import completed_by, corrected_by
 from ctc_ari.log.records import CdrRow, CelRow
 from ctc_ari.log.row import LogRow
 
-__all__ = ["Known", "Wait", "row_now"]
+__all__ = ["Known", "Wait", "checked", "row_now"]
 
 #: Seconds for which a call that no service seems to know may still be written by one.
 STRANGER_SECONDS = 8.0
@@ -21,6 +21,8 @@ STRANGER_SECONDS = 8.0
 RECORDS_SECONDS = 20.0
 #: A call that was handed over goes on in one whose row is on its way.
 SUCCESSOR_SECONDS = 30.0
+#: Seconds after which Asterisk has had no part in it: it makes the first record at once.
+NOTHING_SECONDS = 5.0
 _SOON, _LATER = 1.0, 5.0
 
 
@@ -65,8 +67,17 @@ def _of_service(known: Known, house: House, waited: float) -> LogRow | Wait:
         return Wait(_LATER)
     row = row_of_calls(chain)
     if over and not needs_asterisk(chain):
-        return row
+        return checked(row, known, house)
     if not is_complete(known.cel):
-        return Wait(_SOON) if waited < RECORDS_SECONDS else row
+        patience = RECORDS_SECONDS if known.cel else NOTHING_SECONDS
+        return Wait(_SOON) if waited < patience else row
     seen = row_of_records(known.linkedid, known.cel, known.cdr, house)
     return row if seen is None else completed_by(row, seen)
+
+
+def checked(row: LogRow, known: Known, house: House) -> LogRow:
+    """A row of the service's, held against what Asterisk recorded."""
+    if not is_complete(known.cel):
+        return row
+    seen = row_of_records(known.linkedid, known.cel, known.cdr, house)
+    return row if seen is None else corrected_by(row, seen)

@@ -7,23 +7,20 @@ from msgspec.structs import replace
 from ctc_ari.calls.model import EndReason
 from ctc_ari.log.row import LogRow, disposition_of
 
-__all__ = ["completed_by", "kept", "same"]
+__all__ = ["completed_by", "corrected_by", "kept", "same"]
 
 #: What the engine says when it does not know.
 _UNKNOWN = frozenset({EndReason.LOST, EndReason.FAILED, EndReason.TRANSFERRED})
+#: What Asterisk says when it does not.
+_VAGUE = frozenset({EndReason.LOST, EndReason.FAILED, EndReason.CANCELLED})
 #: Two clocks' readings of one event are that near.
 _SAME_SECONDS = 0.1
 
 
 def completed_by(engine: LogRow, asterisk: LogRow) -> LogRow:
     """The engine's row of a call during which the service was away, with what Asterisk saw meanwhile."""
-    reason = engine.end_reason
     talked = asterisk.answered_at is not None
-    if reason in _UNKNOWN or (talked and engine.answered_at is None):
-        reason = asterisk.end_reason
-    if engine.end_reason is EndReason.LOST and not talked and asterisk.end_reason is EndReason.CANCELLED:
-        #: That we gave it up is all that Asterisk can know.
-        reason = EndReason.LOST
+    reason = _reason(engine, asterisk)
     agents = engine.agents
     if not any(agent.talked for agent in agents) and talked:
         known = {agent.email for agent in asterisk.agents if agent.talked and agent.email} or {engine.agent_email or ""}
@@ -45,6 +42,37 @@ def completed_by(engine: LogRow, asterisk: LogRow) -> LogRow:
         hold_seconds=asterisk.hold_seconds,
         disposition=disposition_of(engine.direction, talked, reason),
         quality=engine.quality or asterisk.quality,
+    )
+
+
+def _reason(engine: LogRow, asterisk: LogRow) -> EndReason:
+    """What a phone answered counts for more than that we gave up; who gave up is nothing that Asterisk knows."""
+    known, seen = engine.end_reason, asterisk.end_reason
+    if known not in _UNKNOWN and (engine.answered_at is not None or seen in _VAGUE):
+        return known
+    if known is EndReason.LOST and seen is EndReason.CANCELLED:
+        return known
+    return seen
+
+
+def corrected_by(engine: LogRow, asterisk: LogRow) -> LogRow:
+    """The engine's row of a call that it saw from end to end.
+
+    Asterisk may have been slower than both thought: when the phones were really released, its records tell.
+    """
+    if (engine.answered_at is None) is not (asterisk.answered_at is None):
+        return completed_by(engine, asterisk)
+    off = max(
+        abs(engine.ended_at - asterisk.ended_at), abs((engine.answered_at or 0.0) - (asterisk.answered_at or 0.0))
+    )
+    if off <= _SAME_SECONDS / 2:
+        return engine
+    return replace(
+        engine,
+        answered_at=asterisk.answered_at,
+        ended_at=asterisk.ended_at,
+        ring_seconds=asterisk.ring_seconds,
+        talk_seconds=asterisk.talk_seconds,
     )
 
 

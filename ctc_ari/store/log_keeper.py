@@ -15,7 +15,7 @@ from ctc_ari.calls.ports import Logged
 from ctc_ari.errors import DatabaseUnreachable
 from ctc_ari.log.calls import chains
 from ctc_ari.log.cdr import House, is_complete
-from ctc_ari.log.keep import Known, Wait, row_now
+from ctc_ari.log.keep import Known, Wait, checked, row_now
 from ctc_ari.log.merge import kept
 from ctc_ari.store.log import put_row, read_rows, write_rows
 from ctc_ari.store.pool import Connection, Pool, acquire, database_errors
@@ -131,9 +131,13 @@ class LogKeeper:
 
 async def _settle(connection: Connection, linkedid: str, waited: float, house: House) -> list[Logged] | Wait:
     logged = await read_rows(connection, [linkedid])
+    known = await find_known(connection, linkedid)
     if logged and logged[0].source == "service":
+        right = checked(logged[0], known, house)
+        if right is not logged[0]:
+            await put_row(connection, right)
         return []
-    row = row_now(await find_known(connection, linkedid), house, waited)
+    row = row_now(known, house, waited)
     if row is None:
         return []
     if isinstance(row, Wait):
