@@ -20,6 +20,7 @@ from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.numbers import Spelling
 from ctc_ari.http import Runner, Services, application, encode_event, observe
 from tests.http.fake_administration import FakeAdministration
+from tests.http.fake_call_log import FakeCallLog
 from tests.http.fake_contacts import FakeContacts
 from tests.http.fakes import (
     ANNA,
@@ -46,6 +47,7 @@ class World:
     directory: FakeDirectory = field(default_factory=FakeDirectory)
     keys: FakeKeys = field(default_factory=FakeKeys)
     contacts: FakeContacts = field(default_factory=FakeContacts)
+    call_log: FakeCallLog = field(default_factory=FakeCallLog)
     administration: FakeAdministration = field(init=False)
     recordings: FakeRecordings = field(default_factory=FakeRecordings)
     events: Broadcast = field(default_factory=lambda: Broadcast(encode_event, clock=lambda: CREATED))
@@ -64,6 +66,7 @@ class World:
             "sessions": self.directory,
             "events": self.events,
             "contacts": self.contacts,
+            "call_log": self.call_log,
             "administration": self.administration,
             "normalise": normalise,
             "spelling": Spelling("GB"),

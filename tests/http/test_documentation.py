@@ -25,6 +25,7 @@ from ctc_ari.calls.model import (
 )
 from ctc_ari.http import application
 from ctc_ari.http.agents import AgentChanges, AgentDetails, NewAgent
+from ctc_ari.http.call_log import LogChanges
 from ctc_ari.http.calls import CallView, NewCall, SupervisorView, TransferView
 from ctc_ari.http.clicktocall import LENGTHS
 from ctc_ari.http.contacts import ContactBody, ContactChanges, ContactView, NewContact
@@ -70,6 +71,8 @@ def test_the_routes_of_this_version_are_pinned(world: World) -> None:
         *(("GET", path) for path in ("/api/v1/contacts", "/api/v1/contacts/{id}")),
         ("POST", "/api/v1/contacts"),
         *((method, "/api/v1/contacts/{id}") for method in ("PUT", "PATCH", "DELETE")),
+        ("GET", "/api/v1/call-log"),
+        *((method, "/api/v1/call-log/{id}") for method in ("GET", "PATCH")),
         *((method, "/api/v1/agents") for method in ("GET", "POST")),
         *((method, "/api/v1/agents/{email}") for method in ("GET", "PATCH", "DELETE")),
         *((method, "/api/v1/tokens") for method in ("GET", "POST")),
@@ -187,6 +190,7 @@ WISHES = ("mute", "hold", "recording")
         ("ContactBody", ContactBody, False),
         ("NewContact", NewContact, False),
         ("ContactChanges", ContactChanges, False),
+        ("LogChanges", LogChanges, False),
         ("AgentDetails", AgentDetails, True),
         ("NewAgent", NewAgent, False),
         ("AgentChanges", AgentChanges, False),

@@ -1,4 +1,4 @@
-"""The call log as it is read: every filter and any of them together, in pages, without reading more than a page takes."""
+"""The call log as it is read: every filter and any of them together, in pages, reading no more than a page takes."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "since": (BEGAN + EVERY * (ROWS - 3000.0),),
     "until": (BEGAN + EVERY * 5000.0,),
 }
-ALONE = [{name: value} for name, values in CHOICES.items() for value in values]
-TOGETHER = [
+ALONE: list[dict[str, Any]] = [{name: value} for name, values in CHOICES.items() for value in values]
+TOGETHER: list[dict[str, Any]] = [
     dict(zip(names, values, strict=True))
     for names in itertools.combinations(CHOICES, 2)
     for values in itertools.product(*(CHOICES[name][:3] for name in names))
 ]
-SEVERAL = [
+SEVERAL: list[dict[str, Any]] = [
     {"agent": ANNA, "direction": "outbound", "disposition": Disposition.ANSWERED, "text": text("offer")},
     {"visible": TEAM, "direction": "inbound", "disposition": Disposition.MISSED, "number": SWITCHBOARD},
     {"visible": frozenset({ANNA}), "agent": LEAVER, "text": text("family")},
@@ -195,7 +195,13 @@ async def test_names_numbers_and_notes_are_found_by_what_is_typed(pool: Pool, q:
     row = await put(pool, "c1", contact=Contact("k'1\\", "Zoë Müller O'Hara, Straße 5"))
     await pool.execute("update call_log set notes = 'asked for a (callback)', outcome = 'Won!'")
     log = PostgresCallLog(pool)
-    for more in ({}, {"contact_id": "k'1\\"}, {"agent": ANNA, "visible": TEAM}, {"direction": "outbound"}):
+    others: list[dict[str, Any]] = [
+        {},
+        {"contact_id": "k'1\\"},
+        {"agent": ANNA, "visible": TEAM},
+        {"direction": "outbound"},
+    ]
+    for more in others:
         page = await log.page(LogFilter(text=text(q), **more), after=None, limit=10)
         assert [each.id for each in page.rows] == ([row.id] if found else []), more
 
@@ -279,22 +285,20 @@ async def test_the_agents_of_a_row_are_kept(pool: Pool) -> None:
 
 
 async def put(pool: Pool, call_id: str, **fields: Any) -> LogRow:
-    row = LogRow(
-        **{
-            "id": call_id,
-            "linkedid": call_id,
-            "calls": (call_id,),
-            "direction": "outbound",
-            "number": "+442079460123",
-            "agent_email": ANNA,
-            "agents": (LogAgent(ANNA, "Anna Berg", "1001", talked=True),),
-            "end_reason": EndReason.COMPLETED,
-            "disposition": Disposition.ANSWERED,
-            "started_at": 1000.0,
-            "ended_at": 1100.0,
-        }
-        | fields
-    )
+    usual: dict[str, Any] = {
+        "id": call_id,
+        "linkedid": call_id,
+        "calls": (call_id,),
+        "direction": "outbound",
+        "number": "+442079460123",
+        "agent_email": ANNA,
+        "agents": (LogAgent(ANNA, "Anna Berg", "1001", talked=True),),
+        "end_reason": EndReason.COMPLETED,
+        "disposition": Disposition.ANSWERED,
+        "started_at": 1000.0,
+        "ended_at": 1100.0,
+    }
+    row = LogRow(**usual | fields)
     async with pool.acquire() as connection:
         await put_row(connection, row)
     return row
@@ -304,8 +308,8 @@ async def test_a_call_is_found_by_any_id_of_its_chain(pool: Pool) -> None:
     row = await put(pool, "c1", calls=("c1", "c2"), linkedid="l1")
     for call_id in ("c1", "c2"):
         await pool.execute(
-            "insert into calls (id, node, direction, state, phase, agent_email, device, number, created_at, snapshot, "
-            "linkedid) values ($1, 'pbx1', 'outbound', 'ended', 'ended', '', 'desk', '', now(), '{}'::text::jsonb, 'l1')",
+            "insert into calls (id, linkedid, node, direction, state, phase, agent_email, device, number, created_at, "
+            "snapshot) values ($1, 'l1', 'pbx1', 'outbound', 'ended', 'ended', '', 'desk', '', now(), '{}')",
             call_id,
         )
     log = PostgresCallLog(pool)
