@@ -12,7 +12,7 @@ from ctc_ari.calls.numbers import NumberPart
 from ctc_ari.errors import BadRequest
 from ctc_ari.log.row import Disposition, LogRow
 
-__all__ = ["CallLog", "LogFilter", "LogPage", "LogPosition", "LogText", "check_text"]
+__all__ = ["CallLog", "LogFilter", "LogPage", "LogPosition", "LogText", "StoredRecordings", "check_text"]
 
 LONGEST_NOTES = 10_000
 LONGEST_OUTCOME = 200
@@ -74,6 +74,17 @@ class CallLog(Protocol):
 
     async def change(self, call_id: str, visible: Collection[str] | None, **changes: str | None) -> LogRow:
         """Change `notes`, `outcome` or `contact_id`; None empties. Raises CallNotFound, ContactNotFound."""
+        ...
+
+
+class StoredRecordings(Protocol):
+    """The recordings that Asterisk has finished."""
+
+    async def remove(self, name: str) -> None:
+        """Delete one, by Asterisk's name of it; harmless when it is gone.
+
+        Raises AsteriskUnreachable, and CallFailed when Asterisk cannot delete it.
+        """
         ...
 
 

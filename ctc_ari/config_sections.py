@@ -17,6 +17,7 @@ __all__ = [
     "Database",
     "Inbound",
     "Limits",
+    "Log",
     "Node",
     "Numbers",
     "RingTimeout",
@@ -127,6 +128,13 @@ class Inbound(_Section, frozen=True, kw_only=True):
     routes: dict[str, str | list[str]] = {}
 
 
+class Log(_Section, frozen=True, kw_only=True):
+    """How many days the call log, and recordings, are kept; None: for ever."""
+
+    keep_days: int | None = None
+    keep_recordings_days: int | None = None
+
+
 class AgentSeed(_Section, frozen=True, kw_only=True):
     """An agent written into the directory at start, unless an agent with that e-mail is there already."""
 
@@ -151,4 +159,5 @@ class Config(_Section, frozen=True, kw_only=True):
     limits: Limits = Limits()
     crm: Crm = Crm()
     inbound: Inbound = Inbound()
+    log: Log = Log()
     agents: tuple[AgentSeed, ...] = ()

@@ -11,6 +11,7 @@ from ctc_ari.http.clicktocall import Click
 from ctc_ari.http.contacts import Contacts
 from ctc_ari.http.controls import Controls
 from ctc_ari.http.documentation import Documentation
+from ctc_ari.http.erasures import ErasureRoutes
 from ctc_ari.http.events import Events
 from ctc_ari.http.health import Health
 from ctc_ari.http.middleware import answer_everything, put_headers
@@ -43,6 +44,7 @@ def application(services: Services) -> web.Application:
         Controls(services),
         Transfers(services),
         CallLogRoutes(services),
+        ErasureRoutes(services),
         Contacts(services),
         Agents(services),
         Tokens(services),

@@ -15,6 +15,7 @@ from ctc_ari.calls.model import Call
 from ctc_ari.calls.numbers import Spelling
 from ctc_ari.contacts import Contacts
 from ctc_ari.directory import Administration, Directory, IdempotencyKeys, Principal, Sessions
+from ctc_ari.erasure import Erasures
 from ctc_ari.errors import CallNotFound, NotAllowed, Unauthorized
 
 __all__ = [
@@ -52,6 +53,7 @@ class Services:
     events: Broadcast
     contacts: Contacts
     call_log: CallLog
+    erasures: Erasures
     administration: Administration
     normalise: Normalise
     spelling: Spelling

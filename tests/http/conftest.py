@@ -20,7 +20,7 @@ from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.numbers import Spelling
 from ctc_ari.http import Runner, Services, application, encode_event, observe
 from tests.http.fake_administration import FakeAdministration
-from tests.http.fake_call_log import FakeCallLog
+from tests.http.fake_call_log import FakeCallLog, FakeErasures
 from tests.http.fake_contacts import FakeContacts
 from tests.http.fakes import (
     ANNA,
@@ -48,6 +48,7 @@ class World:
     keys: FakeKeys = field(default_factory=FakeKeys)
     contacts: FakeContacts = field(default_factory=FakeContacts)
     call_log: FakeCallLog = field(default_factory=FakeCallLog)
+    erasures: FakeErasures = field(default_factory=FakeErasures)
     administration: FakeAdministration = field(init=False)
     recordings: FakeRecordings = field(default_factory=FakeRecordings)
     events: Broadcast = field(default_factory=lambda: Broadcast(encode_event, clock=lambda: CREATED))
@@ -67,6 +68,7 @@ class World:
             "events": self.events,
             "contacts": self.contacts,
             "call_log": self.call_log,
+            "erasures": self.erasures,
             "administration": self.administration,
             "normalise": normalise,
             "spelling": Spelling("GB"),

@@ -8,6 +8,7 @@ import msgspec
 
 from ctc_ari.call_log import LogFilter, LogPage, LogPosition
 from ctc_ari.calls.model import Contact, EndReason
+from ctc_ari.erasure import Erased
 from ctc_ari.errors import CallNotFound, ContactNotFound
 from ctc_ari.log.row import Disposition, LogAgent, LogRow, LogTransfer, Quality, Recorded
 from tests.http.fakes import ANNA, BORIS, CREATED, NUMBER
@@ -108,6 +109,28 @@ class FakeCallLog:
             fields |= {"contact": Contact("ada", "Ada Lovelace") if contact_id else None, "contact_by": "person"}
         self.rows[row.id] = msgspec.structs.replace(row, **fields)
         return self.rows[row.id]
+
+
+class FakeErasures:
+    """Remembers who was to be erased."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.failure: Exception | None = None
+
+    async def erase_contact(self, contact_id: str) -> Erased:
+        """By id."""
+        return self._erase(contact_id)
+
+    async def erase_number(self, number: str) -> Erased:
+        """By number."""
+        return self._erase(number)
+
+    def _erase(self, whom: str) -> Erased:
+        if self.failure is not None:
+            raise self.failure
+        self.asked.append(whom)
+        return Erased(contacts=1, calls=2, recordings=3, records=4, deliveries=5)
 
 
 def _position(row: LogRow) -> LogPosition:

@@ -23,6 +23,7 @@ from ctc_ari.calls.model import (
     TransferMode,
     TransferState,
 )
+from ctc_ari.erasure import Erased
 from ctc_ari.http import application
 from ctc_ari.http.agents import AgentChanges, AgentDetails, NewAgent
 from ctc_ari.http.call_log import LogChanges
@@ -31,6 +32,7 @@ from ctc_ari.http.clicktocall import LENGTHS
 from ctc_ari.http.contacts import ContactBody, ContactChanges, ContactView, NewContact
 from ctc_ari.http.documentation import HERE
 from ctc_ari.http.documentation_page import METHODS, resolve
+from ctc_ari.http.erasures import NewErasure
 from ctc_ari.http.events import Event, Snapshot
 from ctc_ari.http.log_view import LogView
 from ctc_ari.http.sessions import NewSessionBody, SessionView
@@ -72,6 +74,7 @@ def test_the_routes_of_this_version_are_pinned(world: World) -> None:
         ("POST", "/api/v1/contacts"),
         *((method, "/api/v1/contacts/{id}") for method in ("PUT", "PATCH", "DELETE")),
         ("GET", "/api/v1/call-log"),
+        ("POST", "/api/v1/erasures"),
         *((method, "/api/v1/call-log/{id}") for method in ("GET", "PATCH")),
         *((method, "/api/v1/agents") for method in ("GET", "POST")),
         *((method, "/api/v1/agents/{email}") for method in ("GET", "PATCH", "DELETE")),
@@ -191,6 +194,8 @@ WISHES = ("mute", "hold", "recording")
         ("NewContact", NewContact, False),
         ("ContactChanges", ContactChanges, False),
         ("LogChanges", LogChanges, False),
+        ("NewErasure", NewErasure, False),
+        ("Erased", Erased, True),
         ("AgentDetails", AgentDetails, True),
         ("NewAgent", NewAgent, False),
         ("AgentChanges", AgentChanges, False),
