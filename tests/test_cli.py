@@ -50,6 +50,10 @@ COMMANDS = [
     ["token", "revoke"],
     ["contact"],
     ["contact", "import"],
+    ["log"],
+    ["log", "rebuild"],
+    ["cdr"],
+    ["cdr", "import"],
 ]
 ANNA = ("agent", "add", "--email", "Anna@example.com", "--name", "Anna", "--extension", "1001")
 
