@@ -19,7 +19,7 @@ from ctc_ari.store.pool import connect
 from ctc_ari.store.records import read_cdr, read_cel
 from tests.integration.world import World
 
-__all__ = ["all_rows", "differences", "house", "logged", "once", "quiet", "seen_by_asterisk"]
+__all__ = ["all_rows", "differences", "house", "logged", "once", "quiet", "seen_by_asterisk", "told_by_asterisk"]
 
 #: Seconds by which two clocks' readings of one moment may differ.
 TENTH = 0.1
@@ -104,3 +104,22 @@ def once(rows: Sequence[LogRow]) -> None:
     """No call stands there twice."""
     names = [name for row in rows for name in (row.calls or (row.id,))]
     assert len(names) == len(set(names))
+
+
+async def told_by_asterisk(url: str, number: str) -> str:
+    """All that there is of a caller who is not in the log."""
+    connection = await connect(url)
+    try:
+        digits = number.removeprefix("+")
+        rows = await connection.fetch(
+            "select eventtime, eventtype, uniqueid, channame, linkedid, extra from cel where linkedid in"
+            " (select linkedid from cel where cid_num like '%' || $1) order by eventtime",
+            digits,
+        )
+        calls = await connection.fetch(
+            "select id, state, linkedid, end_reason from calls where number like '%' || $1", digits
+        )
+        due = await connection.fetch("select * from log_due")
+        return "\n".join(str(tuple(row)) for row in (*rows, *calls, *due)) or "nothing at all"
+    finally:
+        await connection.close()
