@@ -26,6 +26,8 @@ ADD_DEADLINE = 2.0
 RETRY_SECONDS = 0.5
 #: Changes that are not urgent wait this long for others. What a crash loses in this time, Asterisk still knows.
 LINGER_SECONDS = 0.05
+#: What is urgent follows a request to Asterisk, and to write it at once would keep that one's answer waiting.
+URGENT_SECONDS = 0.005
 
 #: One row per call, whatever number of calls arrive together; those whose agent has a live call are left out.
 _ADD = """
@@ -152,6 +154,8 @@ class PostgresCallStore:
         self._saved = asyncio.Event()
         #: Somebody waits for the changes.
         self._hurry = asyncio.Event()
+        #: Soon somebody will.
+        self._hurrying: asyncio.TimerHandle | None = None
         self._writable = True
 
     @property
@@ -182,8 +186,8 @@ class PostgresCallStore:
         self._changes[call.id] = (call, [*before, *happenings])
         self._saved.clear()
         self._to_save.set()
-        if urgent:
-            self._hurry.set()
+        if urgent and self._hurrying is None:
+            self._hurrying = asyncio.get_running_loop().call_later(URGENT_SECONDS, self._hurry.set)
 
     async def load_live(self, node: str) -> list[tuple[Call, int]]:
         """Calls of this node whose outcome was open when last written, with the last position in their journal."""
@@ -329,6 +333,9 @@ class PostgresCallStore:
             async with asyncio.timeout(LINGER_SECONDS):
                 await self._hurry.wait()
         self._hurry.clear()
+        if self._hurrying is not None:
+            self._hurrying.cancel()
+            self._hurrying = None
         changes, self._changes = self._changes, {}
         self._to_save.clear()
         self._writing = changes
