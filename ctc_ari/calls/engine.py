@@ -215,7 +215,8 @@ def _observed(call: Call, observed: Observed, now: float) -> Step:
     #: The two who talk have been judged; a channel just asked for need not be listed yet.
     beside = [(channel, happened) for channel, happened in missed(call, observed) if is_beside(call, channel)]
     call, more = _catch_up(call, beside, now)
-    return call, (*effects, *more, *reassert(call, observed))
+    effects = (*effects, *more)
+    return call, (*effects, *(effect for effect in reassert(call, observed) if effect not in effects))
 
 
 def _catch_up(call: Call, missed: Sequence[tuple[str, Input]], now: float) -> Step:

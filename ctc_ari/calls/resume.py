@@ -12,6 +12,7 @@ from ctc_ari.calls.effects import (
     DialLeg,
     Effect,
     Music,
+    Mute,
     StartRingback,
     StopRingback,
     UnbridgeLegs,
@@ -146,7 +147,7 @@ def missed(call: Call, observed: Observed) -> list[tuple[str, Input]]:
     order = sorted(call.legs, key=lambda named: _ORDER.get(named[0], len(_ORDER)))
     for role, leg in order:
         seen = observed.stage(role)
-        if not leg.exists or role.startswith("spy:"):
+        if not leg.exists:
             continue
         if seen is None:
             happened.append((leg.channel, LegGone(role)))
@@ -180,8 +181,10 @@ def watch_again(call: Call) -> tuple[Effect, ...]:
 
 
 def reassert(call: Call, observed: Observed) -> tuple[Effect, ...]:
-    """Who is in the bridge, and what those hear who wait: requests may have been lost with the connection."""
+    """Who is in the bridge, and what each hears: requests may have been lost with the connection."""
     transfer = call.transfer
+    if call.phase is Phase.TALKING:
+        return (*_talking(call, observed), *_listening(call, observed))
     if not call.live or transfer is None or not (transfer.parked and call.phase in _PARKED):
         return ()
     inside: tuple[Role, ...] = ()
@@ -196,6 +199,27 @@ def reassert(call: Call, observed: Observed) -> tuple[Effect, ...]:
         *((BridgeLegs(missing),) if missing else ()),
         *waits,
     )
+
+
+def _talking(call: Call, observed: Observed) -> tuple[Effect, ...]:
+    together = () if observed.bridged >= {"agent", "customer"} else (BridgeLegs(),)
+    #: Her phone's own hold plays music, too, and that is Asterisk's.
+    music = () if call.held_by_phone and not call.held else (Music("customer", call.held),)
+    return (*together, Mute("agent", call.muted), Mute("customer", call.held), *music)
+
+
+def _listening(call: Call, observed: Observed) -> tuple[Effect, ...]:
+    """Supervisors in the conversation, or in bridges of their own."""
+    effects: tuple[Effect, ...] = ()
+    for supervisor in call.supervisors:
+        phone, spy = f"supervisor:{supervisor.id}", f"spy:{supervisor.id}"
+        if call.leg(phone).stage is not LegStage.UP:
+            continue
+        if supervisor.mode == "barge" and phone not in observed.bridged:
+            effects = (*effects, BridgeLegs((phone,)))
+        elif call.leg(spy).stage is LegStage.UP:
+            effects = (*effects, CreateBridge(supervisor.number), BridgeLegs((phone, spy), supervisor.number))
+    return effects
 
 
 _PARTIES: tuple[Role, ...] = ("agent", "customer", "target", "second")
