@@ -11,6 +11,7 @@ from ctc_ari.calls.effects import (
     CreateLeg,
     DialLeg,
     Effect,
+    HangUpLeg,
     Music,
     Mute,
     StartRingback,
@@ -181,11 +182,18 @@ def watch_again(call: Call) -> tuple[Effect, ...]:
 
 
 def reassert(call: Call, observed: Observed) -> tuple[Effect, ...]:
-    """Who is in the bridge, and what each hears: requests may have been lost with the connection."""
-    transfer = call.transfer
+    """Who goes, who is in the bridge, and what each hears: requests may have been lost with the connection."""
+    if not call.live:
+        return ()
+    going = tuple(HangUpLeg(role) for role, _ in call.legs if role.startswith("former:") and observed.stage(role))
     if call.phase is Phase.TALKING:
-        return (*_talking(call, observed), *_listening(call, observed))
-    if not call.live or transfer is None or not (transfer.parked and call.phase in _PARKED):
+        return (*going, *_talking(call, observed), *_listening(call, observed))
+    return (*going, *_waiting(call, observed))
+
+
+def _waiting(call: Call, observed: Observed) -> tuple[Effect, ...]:
+    transfer = call.transfer
+    if transfer is None or not (transfer.parked and call.phase in _PARKED):
         return ()
     inside: tuple[Role, ...] = ()
     waits: tuple[Effect, ...] = (StartRingback("customer"),)
