@@ -371,7 +371,7 @@ class Desk:
         if wish:
             wish.begin(len(requests))
         if requests:
-            self._telephony.perform(call, requests, partial(self._replied, call.id, wish))
+            self._telephony.perform(call, requests, partial(self._replied, call, wish))
         for effect in effects:
             if isinstance(effect, Announce):
                 entry.seq += 1
@@ -384,7 +384,8 @@ class Desk:
             #: That its last channel is gone changes nothing in the record.
             self._write(entry, urgent=_untold(call) != _untold(before))
 
-    def _replied(self, call_id: str, wish: Wish | None, request: Request, status: int | None) -> None:
+    def _replied(self, sent: Call, wish: Wish | None, request: Request, status: int | None) -> None:
+        call_id = sent.id
         if wish:
             wish.answered(204 if status == 404 and _removes(request) else status)
         entry = self._entries.get(call_id)
@@ -394,12 +395,15 @@ class Desk:
                 self._rings(entry)
             else:
                 self._refuse(entry, AsteriskUnreachable() if status == NOT_SENT else AgentOffline())
+        about = _as_of_now(request, sent, entry.call) if entry else request
+        if about is None:
+            return
         if status is not None and status < 300:
-            if isinstance(request, Originate):
-                self.feed(call_id, LegDialed(request.role))
+            if isinstance(about, Originate):
+                self.feed(call_id, LegDialed(about.role))
             return
         log.debug("refused", call=call_id, request=type(request).__name__, status=status)
-        self.feed(call_id, RequestFailed(request, status))
+        self.feed(call_id, RequestFailed(about, status))
 
     def _rings(self, entry: Entry) -> None:
         if entry.ringing and not entry.ringing.done():
@@ -651,6 +655,19 @@ class Desk:
         for entry in self._entries.values():
             if entry.timer:
                 entry.timer.cancel()
+
+
+def _as_of_now(request: Request, then: Call, now: Call) -> Request | None:
+    """The request with the role that its channel has now; None: the channel has none, or it was one of several."""
+    roles: tuple[Role, ...] = getattr(request, "roles", ())
+    if any(then.leg(role).channel != now.leg(role).channel for role in roles):
+        return None
+    role: Role = getattr(request, "role", "")
+    channel = then.leg(role).channel
+    if not channel or now.leg(role).channel == channel:
+        return request
+    renamed = now.role_of(channel)
+    return replace(request, role=renamed) if renamed else None  # type: ignore[call-arg]
 
 
 def _removes(request: Request) -> bool:
