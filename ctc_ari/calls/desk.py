@@ -14,6 +14,7 @@ from ctc_ari.calls.dialling import Dialling
 from ctc_ari.calls.effects import (
     Announce,
     DestroyBridge,
+    Effect,
     FindAgent,
     HandOver,
     HangUpLeg,
@@ -364,8 +365,8 @@ class Desk:
             match effect:
                 case Refuse(error) if wish:
                     wish.refuse(error())
-                case HandOver(successor):
-                    self._begin_successor(successor)
+                case HandOver(successor, together):
+                    self._begin_successor(entry, successor, together, wish)
                 case FindAgent(position):
                     self._find_agent(entry, position)
         if wish:
@@ -547,16 +548,23 @@ class Desk:
             log.info("transfer by phone refused", call=call.id, code=error.code)
             return PhoneTransfers(role, refer.to)
 
-    def _begin_successor(self, successor: Call) -> None:
+    def _begin_successor(
+        self, predecessor: Entry, successor: Call, together: Sequence[Effect], wish: Wish | None
+    ) -> None:
+        if successor.id in self._entries:
+            #: Begun by a service that was killed before it had written that the predecessor has ended.
+            return
         entry = Entry(successor, row=False)
         self._entries[successor.id] = entry
         self._adopt(successor)
         for email in successor.occupies:
             self._open_by_agent[email] = successor.id
-        self._settle(entry, successor, (Announce("call.created"), Announce("call.answered")))
-        self._in_background(self._store_successor(entry))
+        self._settle(entry, successor, (*together, Announce("call.created"), Announce("call.answered")), wish)
+        #: Until the successor's row is there, the predecessor's tells the next service how to come to it.
+        predecessor.row = False
+        self._in_background(self._store_successor(predecessor, entry))
 
-    async def _store_successor(self, entry: Entry) -> None:
+    async def _store_successor(self, predecessor: Entry, entry: Entry) -> None:
         """It goes on whether or not the database is there; its row comes when it can."""
         while entry.call.live:
             try:
@@ -564,8 +572,9 @@ class Desk:
                 break
             except DatabaseUnreachable:
                 await asyncio.sleep(STORE_RETRY_SECONDS)
-        entry.row = True
+        entry.row = predecessor.row = True
         self._write(entry)
+        self._write(predecessor, urgent=True)
 
     def _in_background(self, work: Coroutine[None, None, None]) -> None:
         task = self._loop.create_task(work)
