@@ -6,12 +6,14 @@ import msgspec
 from msgspec.structs import replace
 
 from ctc_ari.calls.effects import (
+    AnswerLeg,
     BridgeLegs,
     CreateBridge,
     CreateLeg,
     DialLeg,
     Effect,
     HangUpLeg,
+    Keep,
     Music,
     Mute,
     StartRingback,
@@ -199,7 +201,7 @@ def _waiting(call: Call, observed: Observed) -> tuple[Effect, ...]:
     waits: tuple[Effect, ...] = (StartRingback("customer"),)
     if call.phase is Phase.CONSULTING:
         inside = ("second" if transfer.by == "phone" else "agent", transfer.with_)
-        waits = (Music("customer" if transfer.with_ == "target" else "target", True),)
+        waits = (Mute("agent", call.muted), Music("customer" if transfer.with_ == "target" else "target", True))
     out = tuple(role for role in _PARTIES if role in observed.bridged - {*inside} and call.leg(role).exists)
     missing = tuple(role for role in inside if role not in observed.bridged)
     return (
@@ -210,10 +212,15 @@ def _waiting(call: Call, observed: Observed) -> tuple[Effect, ...]:
 
 
 def _talking(call: Call, observed: Observed) -> tuple[Effect, ...]:
+    answer: tuple[Effect, ...] = ()
+    if call.direction == "inbound" and not call.transferred_from:
+        answered = observed.customer is LegStage.UP
+        answer = (Keep("customer"),) if answered else (AnswerLeg("customer"), Keep("customer"))
+    quiet = (StopRingback("customer"),) if call.transfers or call.transferred_from else ()
     together = () if observed.bridged >= {"agent", "customer"} else (BridgeLegs(),)
     #: Her phone's own hold plays music, too, and that is Asterisk's.
     music = () if call.held_by_phone and not call.held else (Music("customer", call.held),)
-    return (*together, Mute("agent", call.muted), Mute("customer", call.held), *music)
+    return (*answer, *quiet, *together, Mute("agent", call.muted), Mute("customer", call.held), *music)
 
 
 def _listening(call: Call, observed: Observed) -> tuple[Effect, ...]:
