@@ -566,5 +566,8 @@ def transfer_failed(call: Call, failed: RequestFailed, now: float) -> Step:
             return _come_back(call, "failed", "unreachable", now)
         case DialLeg("target"), status if status != 404:
             return _come_back(call, "failed", "unreachable", now)
+        case BridgeLegs(), status if status != 400:
+            #: As in a conversation: they would never hear each other.
+            return end(call, EndReason.FAILED, "system", now)
         case _:
             return call, ()
