@@ -188,9 +188,8 @@ def reassert(call: Call, observed: Observed) -> tuple[Effect, ...]:
     if not call.live:
         return ()
     going = tuple(HangUpLeg(role) for role, _ in call.legs if role.startswith("former:") and observed.stage(role))
-    if call.phase is Phase.TALKING:
-        return (*going, *_talking(call, observed), *_listening(call, observed))
-    return (*going, *_waiting(call, observed))
+    heard = _talking(call, observed) if call.phase is Phase.TALKING else _waiting(call, observed)
+    return (*going, *heard, *_listening(call, observed))
 
 
 def _waiting(call: Call, observed: Observed) -> tuple[Effect, ...]:
@@ -230,8 +229,9 @@ def _listening(call: Call, observed: Observed) -> tuple[Effect, ...]:
         phone, spy = f"supervisor:{supervisor.id}", f"spy:{supervisor.id}"
         if call.leg(phone).stage is not LegStage.UP:
             continue
-        if supervisor.mode == "barge" and phone not in observed.bridged:
-            effects = (*effects, BridgeLegs((phone,)))
+        if supervisor.mode == "barge":
+            away = phone not in observed.bridged and call.phase is not Phase.TRANSFERRING
+            effects = (*effects, BridgeLegs((phone,))) if away else effects
         elif call.leg(spy).stage is LegStage.UP:
             effects = (*effects, CreateBridge(supervisor.number), BridgeLegs((phone, spy), supervisor.number))
     return effects
