@@ -14,6 +14,7 @@ from ctc_ari.calls.dialling import Dialling
 from ctc_ari.calls.effects import (
     Announce,
     DestroyBridge,
+    Effect,
     FindAgent,
     HandOver,
     HangUpLeg,
@@ -364,14 +365,14 @@ class Desk:
             match effect:
                 case Refuse(error) if wish:
                     wish.refuse(error())
-                case HandOver(successor):
-                    self._begin_successor(successor)
+                case HandOver(successor, together):
+                    self._begin_successor(entry, successor, together, wish)
                 case FindAgent(position):
                     self._find_agent(entry, position)
         if wish:
             wish.begin(len(requests))
         if requests:
-            self._telephony.perform(call, requests, partial(self._replied, call.id, wish))
+            self._telephony.perform(call, requests, partial(self._replied, call, wish))
         for effect in effects:
             if isinstance(effect, Announce):
                 entry.seq += 1
@@ -384,7 +385,8 @@ class Desk:
             #: That its last channel is gone changes nothing in the record.
             self._write(entry, urgent=_untold(call) != _untold(before))
 
-    def _replied(self, call_id: str, wish: Wish | None, request: Request, status: int | None) -> None:
+    def _replied(self, sent: Call, wish: Wish | None, request: Request, status: int | None) -> None:
+        call_id = sent.id
         if wish:
             wish.answered(204 if status == 404 and _removes(request) else status)
         entry = self._entries.get(call_id)
@@ -394,12 +396,15 @@ class Desk:
                 self._rings(entry)
             else:
                 self._refuse(entry, AsteriskUnreachable() if status == NOT_SENT else AgentOffline())
+        about = _as_of_now(request, sent, entry.call) if entry else request
+        if about is None:
+            return
         if status is not None and status < 300:
-            if isinstance(request, Originate):
-                self.feed(call_id, LegDialed(request.role))
+            if isinstance(about, Originate):
+                self.feed(call_id, LegDialed(about.role))
             return
         log.debug("refused", call=call_id, request=type(request).__name__, status=status)
-        self.feed(call_id, RequestFailed(request, status))
+        self.feed(call_id, RequestFailed(about, status))
 
     def _rings(self, entry: Entry) -> None:
         if entry.ringing and not entry.ringing.done():
@@ -543,16 +548,23 @@ class Desk:
             log.info("transfer by phone refused", call=call.id, code=error.code)
             return PhoneTransfers(role, refer.to)
 
-    def _begin_successor(self, successor: Call) -> None:
+    def _begin_successor(
+        self, predecessor: Entry, successor: Call, together: Sequence[Effect], wish: Wish | None
+    ) -> None:
+        if successor.id in self._entries:
+            #: Begun by a service that was killed before it had written that the predecessor has ended.
+            return
         entry = Entry(successor, row=False)
         self._entries[successor.id] = entry
         self._adopt(successor)
         for email in successor.occupies:
             self._open_by_agent[email] = successor.id
-        self._settle(entry, successor, (Announce("call.created"), Announce("call.answered")))
-        self._in_background(self._store_successor(entry))
+        self._settle(entry, successor, (*together, Announce("call.created"), Announce("call.answered")), wish)
+        #: Until the successor's row is there, the predecessor's tells the next service how to come to it.
+        predecessor.row = False
+        self._in_background(self._store_successor(predecessor, entry))
 
-    async def _store_successor(self, entry: Entry) -> None:
+    async def _store_successor(self, predecessor: Entry, entry: Entry) -> None:
         """It goes on whether or not the database is there; its row comes when it can."""
         while entry.call.live:
             try:
@@ -560,8 +572,9 @@ class Desk:
                 break
             except DatabaseUnreachable:
                 await asyncio.sleep(STORE_RETRY_SECONDS)
-        entry.row = True
+        entry.row = predecessor.row = True
         self._write(entry)
+        self._write(predecessor, urgent=True)
 
     def _in_background(self, work: Coroutine[None, None, None]) -> None:
         task = self._loop.create_task(work)
@@ -651,6 +664,19 @@ class Desk:
         for entry in self._entries.values():
             if entry.timer:
                 entry.timer.cancel()
+
+
+def _as_of_now(request: Request, then: Call, now: Call) -> Request | None:
+    """The request with the role that its channel has now; None: the channel has none, or it was one of several."""
+    roles: tuple[Role, ...] = getattr(request, "roles", ())
+    if any(then.leg(role).channel != now.leg(role).channel for role in roles):
+        return None
+    role: Role = getattr(request, "role", "")
+    channel = then.leg(role).channel
+    if not channel or now.leg(role).channel == channel:
+        return request
+    renamed = now.role_of(channel)
+    return replace(request, role=renamed) if renamed else None  # type: ignore[call-arg]
 
 
 def _removes(request: Request) -> bool:

@@ -136,8 +136,8 @@ def words_of(effect: Effect) -> str:
             return f"{'whisper' if whisper else 'listen'} {role}"
         case FindAgent(position):
             return f"find {position}"
-        case HandOver():
-            return "hand over"
+        case HandOver(_, together):
+            return "hand over: " + " + ".join(map(words_of, together))
         case Refuse(error):
             return f"refuse {error.code}"
         case AnswerLeg(role) | Keep(role) | Watch(role) | LeaveToDialplan(role):

@@ -187,7 +187,7 @@ class DeskMachine(RuleBasedStateMachine):
             return
         second = call.leg("second").channel
         match key:
-            case "hold" | "resume":
+            case "hold" | "resume" if self.exchange.channels[phone].holds != (key == "hold"):
                 self._hold(phone, key == "hold")
             case "refer":
                 self.exchange.tell(phone, Referred("1003"))
@@ -205,6 +205,7 @@ class DeskMachine(RuleBasedStateMachine):
         for members in self.exchange.bridges.values():
             for other in members - {phone} if phone in members else ():
                 self.exchange.channels[other].music = on
+        self.exchange.channels[phone].holds = on
         self.exchange.tell(phone, LegHeld("", on))
 
     @rule()
