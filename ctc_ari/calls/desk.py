@@ -646,8 +646,10 @@ class Desk:
         claimed: set[str] = set()
         for entry in self._entries.values():
             call = entry.call
-            claimed.update(leg.channel for _, leg in call.legs)
-            claimed.add(call.bridge_id)
+            handed_over = call.end_reason is EndReason.TRANSFERRED
+            claimed.update(leg.channel for _, leg in call.legs if leg.exists or not handed_over)
+            if not handed_over:
+                claimed.add(call.bridge_id)
             claimed.update(side_bridge_id(call.id, side) for side in call.side_bridges)
         return claimed
 

@@ -14,6 +14,7 @@ from structlog.testing import LogCapture
 from ctc_ari.calls import desk as desks
 from ctc_ari.calls.commands import PlaceCall
 from ctc_ari.calls.desk import Desk
+from ctc_ari.calls.effects import BridgeLegs
 from ctc_ari.calls.model import Call, EndReason
 from ctc_ari.calls.ports import Happening
 from ctc_ari.config import Asterisk, Limits
@@ -164,7 +165,11 @@ class NightShift:
 
     def kill(self, carried_out: int, lost: int) -> None:
         """The service dies; the next one has the rows as they were some moments ago."""
-        for sent in [*self.exchange.requests][:carried_out]:
+        waiting = [*self.exchange.requests]
+        while 0 < carried_out < len(waiting) and isinstance(waiting[carried_out].request, BridgeLegs):
+            #: A dial and its bridging leave us together: who is in the bridge proves that somebody was dialled.
+            carried_out += 1
+        for sent in waiting[:carried_out]:
             self.exchange.serve(sent.rest)
         self.exchange.drop_socket()
         self.desk.close()
