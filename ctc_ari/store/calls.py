@@ -60,7 +60,7 @@ left join lateral (
     order by {BY_CONVERSATION}
     limit 1
 ) contact on true
-"""
+"""  # noqa: S608 -- a constant of ours
 
 #: The newest state of each call, and whatever happened on the way there. An ended call is inserted if need be: an
 #: insert that was never confirmed may be carried out after this, and must then find it ended. So may an update: what
