@@ -485,6 +485,9 @@ def _come_back(call: Call, state: TransferState, reason: str | None, now: float)
     back: tuple[Role, ...] = ("agent", "customer") if blind or role == "second" else ("customer",)
     #: Asterisk bridges all that a request names, or none: a supervisor who has just gone must not keep them apart.
     barge = (BridgeLegs(barging(call)),) if blind and barging(call) else ()
+    if role == "second":
+        #: The bridge is not left empty: that would end a recording.
+        return call, (*quiet, BridgeLegs(back), *before, *held, *recorded, *failed, event)
     return call, (*before, *quiet, BridgeLegs(back), *barge, *held, *recorded, *failed, event)
 
 
