@@ -133,7 +133,10 @@ RESUMED = {
     "the_customer_still_rings": ("ringing_customer ringing | up ringing both", "- | ringing_customer"),
     "the_customer_rings_and_is_not_bridged": ("ringing_customer ringing | up ringing -", "bridge | ringing_customer"),
     "the_customer_was_dialled_and_not_bridged": ("ringing_customer dialing | up ready -", "bridge | ringing_customer"),
-    "the_customer_answered_meanwhile": ("ringing_customer ringing | up up both", "no ringback, !answered + standing | talking"),
+    "the_customer_answered_meanwhile": (
+        "ringing_customer ringing | up up both",
+        "no ringback, !answered + standing | talking",
+    ),
     "both_answered_meanwhile": (
         "ringing_agent ready | up up both",
         "no ringback, !agent_answered, !answered + standing | talking",
