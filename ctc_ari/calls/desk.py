@@ -678,7 +678,7 @@ def _as_of_now(request: Request, then: Call, now: Call) -> Request | None:
     if not channel or now.leg(role).channel == channel:
         return request
     renamed = now.role_of(channel)
-    return replace(request, role=renamed) if renamed else None  # type: ignore[call-arg]
+    return replace(request, role=renamed) if renamed else None
 
 
 def _removes(request: Request) -> bool:
