@@ -22,12 +22,12 @@ from ctc_ari.calls.inputs import (
     LegRinging,
 )
 from ctc_ari.calls.model import Phase
-from ctc_ari.calls.ports import Happening
+from ctc_ari.calls.ports import DialAnswered, Happening
 from ctc_ari.config import Asterisk, Limits
 from tests.calls.builders import ALICE, NOW, a_dialling
 from tests.calls.fakes import FakeStore, FakeTelephony
 
-__all__ = ["CLICK", "GENEROUS", "NUMBER", "OTHER", "Opener", "Room", "turns"]
+__all__ = ["CLICK", "GENEROUS", "NUMBER", "OTHER", "Opener", "Room", "consulting", "turns"]
 
 NUMBER = "+442079460001"
 OTHER = "+442079460002"
@@ -98,3 +98,14 @@ async def turns(count: int = 5) -> None:
 
 
 Opener = Callable[..., Room]
+
+
+async def consulting(room: Room, *, answered: bool = True) -> str:
+    """Alice consults Bob; her call's id."""
+    call_id = await room.call_in(Phase.TALKING)
+    await room.desk.transfer(call_id, "bob@example.com", "attended")
+    room.desk.hear(f"{call_id}.x001", LegReady(""))
+    if answered:
+        room.desk.hear(f"{call_id}.x001", DialAnswered())
+    await turns()
+    return call_id
