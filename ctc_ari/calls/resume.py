@@ -23,8 +23,9 @@ from ctc_ari.calls.effects import (
 )
 from ctc_ari.calls.inputs import Input, LegAnswered, LegGone, LegReady, LegRinging, Observed
 from ctc_ari.calls.model import Call, EndedBy, EndReason, Leg, LegStage, Phase, Role
+from ctc_ari.calls.ports import Snapshot
 
-__all__ = ["Resumed", "dialled_already", "is_beside", "missed", "reassert", "resume", "watch_again"]
+__all__ = ["Resumed", "dialled_already", "is_beside", "missed", "observed", "reassert", "resume", "watch_again"]
 
 
 class Resumed(msgspec.Struct, frozen=True):
@@ -36,6 +37,20 @@ class Resumed(msgspec.Struct, frozen=True):
     by: EndedBy = "system"
     #: The agent is still on the line and should hear it.
     tell_agent: bool = False
+
+
+def observed(call: Call, snapshot: Snapshot) -> Observed:
+    """What the node has of this call."""
+    bridged = snapshot.bridges.get(call.bridge_id)
+    stages = {role: snapshot.channels[leg.channel] for role, leg in call.legs if leg.channel in snapshot.channels}
+    return Observed(
+        stages.pop("agent", None),
+        stages.pop("customer", None),
+        bridge=bridged is not None,
+        bridged=frozenset(role for role, leg in call.legs if leg.channel in (bridged or ())),
+        asterisk_started=snapshot.asterisk_started,
+        others=stages,
+    )
 
 
 def resume(call: Call, observed: Observed) -> Resumed:
