@@ -71,7 +71,7 @@ from ctc_ari.calls.inputs import (
 )
 from ctc_ari.calls.model import Call, EndedBy, EndReason, LegStage, Phase, Role
 from ctc_ari.calls.resume import dialled_already, is_beside, missed, reassert, resume, watch_again
-from ctc_ari.calls.sides import SIDES, move_to, side_of, stop_supervising, supervise
+from ctc_ari.calls.sides import SIDES, move_to, release_sides, side_of, stop_supervising, supervise
 from ctc_ari.calls.steps import CLEANUP_RETRY, RINGING_GRACE, Handler, Step, clean_up, end, ignore, refuse, stage
 
 __all__ = ["TABLE", "WISHES", "begin", "handler_of", "ignore", "refuse", "step"]
@@ -246,9 +246,14 @@ def _caught_up(call: Call, observed: Observed, now: float) -> Step:
     if observed.asterisk_started != call.asterisk_started:
         return end(call, EndReason.LOST, "system", now)
     watched, known = watch_again(call), dialled_already(call, observed)
+    left: tuple[Effect, ...] = ()
+    if call.leg("target").exists and observed.stage("target") is observed.stage("agent") is None:
+        #: Both have gone, whoever went first: the customer waits for the agent to be rung again.
+        call, left = release_sides(replace(stage(call, "agent", LegStage.GONE), muted=False))
     call, effects = _catch_up(call, missed(call, observed), now)
     effects = tuple(effect for effect in effects if effect not in known)
-    return call, (*watched, *effects, *(effect for effect in reassert(call, observed) if effect not in effects))
+    again = (effect for effect in reassert(call, observed) if effect not in effects)
+    return call, (*watched, *left, *effects, *again)
 
 
 def _observed_ending(call: Call, observed: Observed, _now: float) -> Step:
