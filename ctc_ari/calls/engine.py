@@ -71,7 +71,7 @@ from ctc_ari.calls.inputs import (
 )
 from ctc_ari.calls.model import Call, EndedBy, EndReason, LegStage, Phase, Role
 from ctc_ari.calls.resume import dialled_already, is_beside, missed, reassert, resume, watch_again
-from ctc_ari.calls.sides import SIDES, move_to, release_sides, side_of, stop_supervising, supervise
+from ctc_ari.calls.sides import SIDES, move_to, release_sides, side_of, spy_again, stop_supervising, supervise
 from ctc_ari.calls.steps import CLEANUP_RETRY, RINGING_GRACE, Handler, Step, clean_up, end, ignore, refuse, stage
 
 __all__ = ["TABLE", "WISHES", "begin", "handler_of", "ignore", "refuse", "step"]
@@ -89,7 +89,11 @@ def begin(call: Call, now: float) -> Step:
 
 def step(call: Call, happened: Input, now: float) -> Step:
     """The call after this input, and what is to be done; `now` is Unix time in seconds."""
-    return handler_of(call, happened)(call, happened, now)
+    after, effects = handler_of(call, happened)(call, happened, now)
+    if after.supervisors and after.partner is not None and after.partner != call.partner:
+        after, anew = spy_again(after)
+        effects = (*effects, *anew)
+    return after, effects
 
 
 def handler_of(call: Call, happened: Input) -> Handler:

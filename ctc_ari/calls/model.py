@@ -304,6 +304,13 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(supervisor.number for supervisor in self.supervisors if supervisor.mode != "barge")
 
     @property
+    def partner(self) -> Role | None:
+        """Whom the agent hears; nobody: she waits, or whom she talked with does."""
+        if self.phase is Phase.CONSULTING and self.transfers[-1].state == "talking":
+            return self.transfers[-1].with_
+        return "customer" if self.phase is Phase.TALKING and not self.on_hold else None
+
+    @property
     def on_hold(self) -> bool:
         """Whether the customer hears music instead of the agent."""
         if self.phase is Phase.CONSULTING:
