@@ -118,7 +118,7 @@ RESUMED: dict[str, tuple[str, str, str, str]] = {
     "the_target_has_left_the_consultation": (
         "consulting up",
         "up up - | agent",
-        "no music customer, bridge customer, play beeperr, !transfer_cancelled, no ringback customer, bridge, "
+        "no music customer, bridge customer, play beeperr, !transfer_cancelled, no ringback customer, no ringback, bridge, "
         + TALKING,
         "talking, attended failed (hangup)",
     ),
@@ -155,7 +155,7 @@ RESUMED: dict[str, tuple[str, str, str, str]] = {
     "she_took_the_customer_back": (
         "recalling",
         "up up |",
-        f"no ringback customer, bridge, !agent_answered, {TALKING}, no music customer",
+        f"no ringback customer, bridge, !agent_answered, no ringback, {TALKING}, no music customer",
         "talking, blind failed (busy)",
     ),
     "she_did_not_take_the_customer_back": (
