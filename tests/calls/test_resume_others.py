@@ -118,8 +118,8 @@ RESUMED: dict[str, tuple[str, str, str, str]] = {
     "the_target_has_left_the_consultation": (
         "consulting up",
         "up up - | agent",
-        "no music customer, bridge customer, play beeperr, !transfer_cancelled, no ringback customer, no ringback, bridge, "
-        + TALKING,
+        "no music customer, bridge customer, play beeperr, !transfer_cancelled, "
+        f"no ringback customer, no ringback, bridge, {TALKING}",
         "talking, attended failed (hangup)",
     ),
     "the_agent_has_left_the_consultation": (
