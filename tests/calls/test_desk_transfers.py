@@ -1,4 +1,4 @@
-"""The desk when calls are handed over, by the API and by the keys of phones: who may be rung, whose channel is it."""
+"""The desk when calls are handed over, by the API and by the keys of phones: who is rung, whose channel it is."""
 
 from __future__ import annotations
 
