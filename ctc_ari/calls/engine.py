@@ -99,7 +99,8 @@ def step(call: Call, happened: Input, now: float) -> Step:
 def handler_of(call: Call, happened: Input) -> Handler:
     """What deals with it: the table's entry, or that of `SIDES` for a channel beside the conversation."""
     match happened:
-        case RequestFailed(Watch(), 404):
+        case RequestFailed(Watch(), 422):
+            #: "Event source does not exist" (Asterisk 22.10.1).
             return _gone_unwatched
     if call.others and call.live and (side := side_of(happened)):
         return SIDES[side, type(happened)]
