@@ -93,7 +93,19 @@ def step(call: Call, happened: Input, now: float) -> Step:
     if after.supervisors and after.partner is not None and after.partner != call.partner:
         after, anew = spy_again(after)
         effects = (*effects, *anew)
+    if isinstance(happened, Observed) and call.live and not after.interrupted:
+        after = replace(after, interrupted=True)
+    if after.customer_waits is not call.customer_waits:
+        after = _count_waiting(after, now)
     return after, effects
+
+
+def _count_waiting(call: Call, now: float) -> Call:
+    """How long the customer had nobody to talk with."""
+    if call.customer_waits:
+        return replace(call, waiting_since=now)
+    since = now if call.waiting_since is None else call.waiting_since
+    return replace(call, waited=call.waited + now - since, waiting_since=None)
 
 
 def handler_of(call: Call, happened: Input) -> Handler:
