@@ -22,7 +22,7 @@ MODULES = sorted(
 #: Pure: given data, and the time where it matters.
 _PURE_IN_CALLS = (
     *("model", "inputs", "effects", "engine", "steps", "outbound", "inbound", "transfer", "sides", "controls"),
-    *("resume", "outcomes", "policy", "numbers", "dialling"),
+    *("resume", "outcomes", "policy", "numbers", "dialling", "requests", "recall", "referral", "handover"),
 )
 _PURE_IN_LOG = ("row", "calls", "records", "legs", "cdr", "merge", "keep", "house")
 PURE = [
@@ -37,9 +37,11 @@ TESTED_ELSEWHERE = {
     "ctc_ari.ari.failure": "ari/test_gateway.py",
     "ctc_ari.calls.commands": "calls/test_desk.py",
     "ctc_ari.calls.effects": "calls/test_engine.py",
-    "ctc_ari.calls.entry": "calls/test_desk.py",
+    "ctc_ari.calls.entry": "calls/test_desk_controls.py",
     "ctc_ari.calls.inputs": "calls/test_engine.py",
     "ctc_ari.calls.ports": "calls/test_desk.py",
+    "ctc_ari.calls.handover": "calls/test_transfer.py",
+    "ctc_ari.calls.recall": "calls/test_transfer.py",
     "ctc_ari.calls.steps": "calls/test_engine.py",
     "ctc_ari.errors": "test_architecture.py",
     "ctc_ari.log.house": "log/test_cdr.py",
@@ -77,7 +79,7 @@ PUBLIC = {
         "NOT_SENT Arrived CallStore DialAnswered Feed Happening Heard Listener Logged Referred Replied Snapshot "
         "Telephony"
     ),
-    "ctc_ari.calls.resume": "Resumed dialled_already is_beside missed reassert resume watch_again",
+    "ctc_ari.calls.resume": "Resumed dialled_already is_beside missed observed reassert resume watch_again",
     "ctc_ari.ari.gateway": "Gateway",
     "ctc_ari.ari.transport": "Answered HttpTransport Transport WebSocketTransport",
     "ctc_ari.metrics": "CallMetrics",
