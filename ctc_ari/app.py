@@ -120,8 +120,7 @@ async def service(
         stack.push_async_callback(store.flush, FLUSH_SECONDS)
         await store.recover()
 
-        normalise = NumberPolicy(config.numbers).normalise
-        spelling = Spelling(config.numbers.default_region)
+        normalise, spelling = NumberPolicy(config.numbers).normalise, Spelling(config.numbers.default_region)
         desk: Desk
         gateway = Gateway(
             config.asterisk.nodes[0],
@@ -133,7 +132,7 @@ async def service(
             gateway,
             store,
             asterisk=config.asterisk,
-            dialling=Dialling(config.asterisk, config.inbound, normalise, directory.find_agent),
+            dialling=Dialling(config.asterisk, config.inbound, normalise, spelling.spell, directory.find_agent),
             limits=config.limits,
             clock=time.time,
             listeners=(metrics.heard, events.heard, *listeners),

@@ -163,6 +163,10 @@ class Contact(msgspec.Struct, frozen=True):
 
     id: str
     name: str
+    company: str | None = None
+    email: str | None = None
+    #: Where more about her can be read.
+    url: str | None = None
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -307,6 +311,13 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     def side_bridges(self) -> tuple[int, ...]:
         """The numbers of the bridges in which supervisors listen."""
         return tuple(supervisor.number for supervisor in self.supervisors if supervisor.mode != "barge")
+
+    @property
+    def partner(self) -> Role | None:
+        """Whom the agent hears; nobody: she waits, or whom she talked with does."""
+        if self.phase is Phase.CONSULTING and self.transfers[-1].state == "talking":
+            return self.transfers[-1].with_
+        return "customer" if self.phase is Phase.TALKING and not self.on_hold else None
 
     @property
     def on_hold(self) -> bool:

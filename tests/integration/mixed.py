@@ -23,7 +23,7 @@ from ctc_ari.config import Database, Inbound, RingTimeout, Server
 from ctc_ari.runtime import processes
 from ctc_ari.store.agents import add_agent
 from tests import phones
-from tests.integration.process import Killable, _listening_port
+from tests.integration.process import Killable
 from tests.integration.wire import Wire, wire
 from tests.integration.world import Exchange, email, exchange, prepare
 from tests.store import databases
@@ -156,7 +156,7 @@ class Run:
         port = await self.ports.get()
         number = self.number(_CALLERS).removeprefix("+")
         behaviour: dict[str, Any] = self.chance.choice(
-            [{"hang_up_after": 1.0}, {"hang_up_after": 2.0}, {"cancel_after": 0.5}]
+            [{"hang_up_after": 1.0}, {"hang_up_after": 2.0}, {"cancel_after": 0.5, "hang_up_after": 1.0}]
         )
         to = self.at.did(self.chance.choice(list(DIDS)))
         try:
@@ -224,7 +224,7 @@ async def mixed(folder: Path, seed: int) -> AsyncIterator[Run]:
         node = at.config.asterisk.nodes[0]
         cable = await stack.enter_async_context(wire("127.0.0.1", urlsplit(node.ari_url).port or 0))
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        port = _listening_port()
+        port = phones.free_port()
         data = folder / "var"
         data.mkdir()
         (data / "asterisk").symlink_to(at.folder / "asterisk")
