@@ -88,6 +88,8 @@ def test_the_keys_are_those_of_the_contract() -> None:
         "limits.calls_per_second",
         "limits.concurrent_calls",
         "limits.duplicate_window",
+        "log.keep_days",
+        "log.keep_recordings_days",
         "numbers.allowed_regions",
         "numbers.blocked_types",
         "numbers.default_region",

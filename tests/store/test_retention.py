@@ -6,7 +6,7 @@ import asyncio
 
 import msgspec
 
-from ctc_ari.calls.model import Call
+from ctc_ari.calls.model import Call, Phase
 from ctc_ari.retention import Expired, RetentionStore
 from ctc_ari.store.pool import Pool
 from ctc_ari.store.retention import ADVISORY_LOCK, PostgresRetention
@@ -48,7 +48,7 @@ async def test_what_never_became_a_row_of_the_log_goes_too(pool: Pool) -> None:
     await happen(pool, a_call("c2", HERS))
     await pool.execute("delete from calls where id = 'c2'")
     await pool.execute("delete from call_log where id = 'c2'")
-    await happen(pool, a_call("c3", HERS, ended_at=None, end_reason=None, phase="talking"), logged=False)
+    await happen(pool, a_call("c3", HERS, ended_at=None, end_reason=None, phase=Phase.TALKING), logged=False)
     store = PostgresRetention(pool)
     assert await store.remove(BEFORE, 10) == 2
     assert [row["id"] for row in await pool.fetch("select id from calls")] == ["c3"]
