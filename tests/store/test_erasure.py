@@ -18,7 +18,7 @@ from ctc_ari.log.row import LogRow
 from ctc_ari.store.contacts import PostgresContacts
 from ctc_ari.store.erasure import PostgresErasure
 from ctc_ari.store.log import put_row, read_rows
-from ctc_ari.store.pool import Pool
+from ctc_ari.store.pool import Connection, Pool
 from ctc_ari.store.records import add_cdr, add_cel
 
 HERS, SHARED, OTHERS = "+442079460123", "+442079460777", "+442079460555"
@@ -129,11 +129,15 @@ async def happen(pool: Pool, call: Call, *, logged: bool = True) -> None:
 
 async def everything(pool: Pool) -> str:
     """Every row of every table, as text."""
-    tables = await pool.fetch("select tablename from pg_tables where schemaname = 'public' order by 1")
-    texts = [
-        row["row"] for (table,) in tables for row in await pool.fetch(f'select t::text as row from "{table}" as t')
-    ]
-    return "\n".join(texts)
+    async with pool.acquire() as connection:
+        return await everything_in(connection)
+
+
+async def everything_in(connection: Connection) -> str:
+    """The same through one connection."""
+    tables = await connection.fetch("select tablename from pg_tables where schemaname = 'public' order by 1")
+    rows = [await connection.fetch(f'select t::text as row from "{table}" as t') for (table,) in tables]
+    return "\n".join(row["row"] for found in rows for row in found)
 
 
 async def named(pool: Pool, traces: tuple[str, ...] = TRACES) -> list[str]:
