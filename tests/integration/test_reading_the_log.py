@@ -1,4 +1,4 @@
-"""A real call is found in the log, gets notes, and is erased: from the database, from Asterisk's records, and its recording."""
+"""A real call is found in the log, gets notes, and is erased from the database, with its recording."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ from tests.store.test_erasure import everything_in
 @pytest.fixture(scope="module")
 async def desk(server: databases.Server) -> AsyncIterator[World]:
     """A service, and an Asterisk that writes its records into the same database."""
-    async with server.migrated() as url, exchange(records=url) as pbx:
-        async with world(pbx, server, app=pbx.config.asterisk.app, url=url) as running:
-            yield running
+    async with (
+        server.migrated() as url,
+        exchange(records=url) as pbx,
+        world(pbx, server, app=pbx.config.asterisk.app, url=url) as running,
+    ):
+        yield running
 
 
 async def test_a_recorded_call_is_read_and_erased(desk: World) -> None:
