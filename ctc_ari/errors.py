@@ -27,7 +27,8 @@ CtcError
 ├── CallFailed             502 call_failed
 └── Unavailable            503 unavailable
     ├── AsteriskUnreachable  503 asterisk_unreachable
-    └── DatabaseUnreachable  503 database_unreachable
+    ├── DatabaseUnreachable  503 database_unreachable
+    └── WebPhoneUnavailable  503 web_phone_unavailable
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "Unprocessable",
+    "WebPhoneUnavailable",
     "WrongState",
 ]
 
@@ -246,3 +248,9 @@ class DatabaseUnreachable(Unavailable):
     """The database cannot be reached right now; calls are refused until it is back."""
 
     code = "database_unreachable"
+
+
+class WebPhoneUnavailable(Unavailable):
+    """This Asterisk takes no browsers as phones; use the desk phone and tell whoever runs it."""
+
+    code = "web_phone_unavailable"

@@ -33,6 +33,7 @@ TESTED_ELSEWHERE = {
     "ctc_ari.calls.inputs": "calls/test_engine.py",
     "ctc_ari.calls.ports": "calls/test_desk.py",
     "ctc_ari.errors": "test_architecture.py",
+    "ctc_ari.web_phones": "ari/test_web_phones.py",
     "ctc_ari.logs": "http/test_observe.py",
 }
 #: Folders whose modules are tested together.

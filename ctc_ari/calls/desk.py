@@ -196,8 +196,10 @@ class Desk:
 
     def _agent_endpoint(self, command: PlaceCall, device: str) -> str:
         agent = command.agent
+        if device == "web" and agent.extension:
+            return f"PJSIP/web-{agent.extension}"
         if device != "desk":
-            raise DeviceUnavailable("The browser phone is not available on this server; choose the desk phone")
+            raise DeviceUnavailable("This computer needs an extension; give the agent one with `ctc-ari agent set`")
         if agent.desk_endpoint:
             name = agent.desk_endpoint.removeprefix("PJSIP/")
         else:

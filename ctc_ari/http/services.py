@@ -11,8 +11,10 @@ from prometheus_client import CollectorRegistry
 from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.commands import CallDesk, Recordings
 from ctc_ari.calls.model import Call
+from ctc_ari.config import WebRtc
 from ctc_ari.directory import Directory, IdempotencyKeys, Principal, Sessions
 from ctc_ari.errors import CallNotFound, Unauthorized
+from ctc_ari.web_phones import WebPhones
 
 __all__ = [
     "LONGEST_ID",
@@ -45,6 +47,7 @@ class Services:
     sessions: Sessions
     keys: IdempotencyKeys
     recordings: Recordings
+    web_phones: WebPhones
     events: Broadcast
     normalise: Normalise
     check: HealthCheck
@@ -52,6 +55,10 @@ class Services:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     #: Addresses or networks whose `X-Forwarded-For` is believed.
     trusted_proxies: tuple[str, ...] = ()
+    #: Pages of other origins that may use the API and be phones.
+    allowed_origins: tuple[str, ...] = ()
+    public_url: str | None = None
+    webrtc: WebRtc = field(default_factory=WebRtc)
 
 
 def bearer_tokens(request: web.Request) -> list[str]:

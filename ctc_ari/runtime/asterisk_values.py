@@ -99,11 +99,12 @@ OPTIONAL_MODULES = (
     "res_pjsip_logger.so",
     "app_milliwatt.so",
     "app_playtones.so",
+    "res_pjsip_transport_websocket.so",
     "app_stasis_broadcast.so",
     "res_stasis_broadcast.so",
 )
 #: Names in pjsip.conf that are not agents' phones.
-_TAKEN = frozenset({"trunk", "ctc-phone", "carrier", "carrier-udp", "phone", "udp", "tcp", "global", "system"})
+_TAKEN = frozenset({"trunk", "ctc-phone", "carrier", "carrier-udp", "phone", "udp", "tcp", "global", "system", "ws"})
 
 
 def template_values(config: Config, modules: Path, carrier_bind: str | None) -> dict[str, Any]:
@@ -119,6 +120,7 @@ def template_values(config: Config, modules: Path, carrier_bind: str | None) -> 
         "trunk": _trunk(config.asterisk.trunk_contact),
         "phones": _phones(config),
         "codecs": _codecs(modules),
+        "webrtc": config.webrtc.enabled,
         "carrier": _carrier(carrier_bind),
     }
 

@@ -298,10 +298,17 @@ async def test_the_desk_phone_is_dialled_where_the_directory_says(room: Room, ag
 
 
 async def test_a_device_that_the_agent_does_not_have_is_refused(room: Room) -> None:
-    for command in (PlaceCall(ALICE, NUMBER, device="web"), PlaceCall(Agent("nobody@example.com"), NUMBER)):
+    nobody = Agent("nobody@example.com")
+    for command in (PlaceCall(nobody, NUMBER, device="web"), PlaceCall(nobody, NUMBER)):
         with pytest.raises(DeviceUnavailable):
             await room.desk.place(command)
     assert not room.story
+
+
+async def test_the_browser_is_dialled_by_the_extension(room: Room) -> None:
+    agent = Agent("a@b", extension="1001", desk_endpoint="PJSIP/desk-7", contact="sip:a@192.0.2.1")
+    placed = await room.desk.place(PlaceCall(agent, NUMBER, device="web"))
+    assert (placed.call.device, placed.call.agent_leg.endpoint) == ("web", "PJSIP/web-1001")
 
 
 # the row first

@@ -28,6 +28,7 @@ from tests.http.fakes import (
     FakeHealth,
     FakeKeys,
     FakeRecordings,
+    FakeWebPhones,
     normalise,
 )
 
@@ -43,6 +44,7 @@ class World:
     directory: FakeDirectory = field(default_factory=FakeDirectory)
     keys: FakeKeys = field(default_factory=FakeKeys)
     recordings: FakeRecordings = field(default_factory=FakeRecordings)
+    web_phones: FakeWebPhones = field(default_factory=FakeWebPhones)
     events: Broadcast = field(default_factory=lambda: Broadcast(encode_event, clock=lambda: CREATED))
     health: FakeHealth = field(default_factory=FakeHealth)
 
@@ -53,6 +55,7 @@ class World:
             "directory": self.directory,
             "keys": self.keys,
             "recordings": self.recordings,
+            "web_phones": self.web_phones,
             "sessions": self.directory,
             "events": self.events,
             "normalise": normalise,

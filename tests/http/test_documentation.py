@@ -21,6 +21,7 @@ from ctc_ari.http.documentation import HERE
 from ctc_ari.http.documentation_page import METHODS, resolve
 from ctc_ari.http.events import Event, Snapshot
 from ctc_ari.http.sessions import NewSessionBody, SessionView
+from ctc_ari.http.sip import TicketView
 from tests.http.conftest import Wire, World
 
 
@@ -52,6 +53,8 @@ def test_the_routes_of_this_version_are_pinned(world: World) -> None:
         ("GET", "/ClickToCallAPI"),
         ("POST", "/api/v1/sessions"),
         ("DELETE", "/api/v1/sessions/current"),
+        ("POST", "/api/v1/sip-tickets"),
+        ("GET", "/sip"),
         ("GET", "/api/v1/events"),
         ("GET", "/api/v1/calls"),
         ("POST", "/api/v1/calls"),
@@ -91,7 +94,13 @@ def test_the_described_new_call_is_the_one_that_is_read(openapi: dict[str, Any])
 
 @pytest.mark.parametrize(
     ("name", "struct"),
-    [("NewSession", NewSessionBody), ("Session", SessionView), ("Event", Event), ("Snapshot", Snapshot)],
+    [
+        ("NewSession", NewSessionBody),
+        ("Session", SessionView),
+        ("SipTicket", TicketView),
+        ("Event", Event),
+        ("Snapshot", Snapshot),
+    ],
 )
 def test_the_described_sessions_and_messages_are_the_real_ones(
     openapi: dict[str, Any], name: str, struct: type[msgspec.Struct]

@@ -161,6 +161,8 @@ WITHOUT_A_CALL = {
     ("GET", CALLS),
     ("POST", CALLS),
     ("GET", "/api/v1/events"),
+    ("POST", "/api/v1/sip-tickets"),
+    ("GET", "/sip"),
     ("GET", "/livez"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
