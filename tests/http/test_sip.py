@@ -142,7 +142,8 @@ async def test_a_page_of_another_origin_does_not_get_in(client: Client, world: W
 async def test_a_crm_that_is_named_does(world: World) -> None:
     crm = "https://crm.example.com"
     server = Server(world.services(allowed_origins=(crm,)))
-    async with server, TestClient(server) as client:
+    client: Client = TestClient(server)
+    async with server, client:
         await (await connect(client, await ticket(client), origin=crm)).close()
 
 
