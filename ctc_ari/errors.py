@@ -28,6 +28,7 @@ CtcError
 └── Unavailable            503 unavailable
     ├── AsteriskUnreachable  503 asterisk_unreachable
     ├── DatabaseUnreachable  503 database_unreachable
+    ├── PanelMissing         503 panel_missing
     └── WebPhoneUnavailable  503 web_phone_unavailable
 """
 
@@ -58,6 +59,7 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "NumberBlocked",
+    "PanelMissing",
     "RecordingNotFound",
     "SetupError",
     "Unauthorized",
@@ -254,3 +256,9 @@ class WebPhoneUnavailable(Unavailable):
     """This Asterisk takes no browsers as phones; use the desk phone and tell whoever runs it."""
 
     code = "web_phone_unavailable"
+
+
+class PanelMissing(Unavailable):
+    """The panel was not built when the service was installed; run `make panel` where npm's registry can be reached."""
+
+    code = "panel_missing"

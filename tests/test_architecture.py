@@ -42,6 +42,7 @@ TESTED_TOGETHER = {
     "ctc_ari.config": "test_config.py",
     "ctc_ari.demo": "test_cli.py",
     "ctc_ari.http": "http",
+    "ctc_ari.panel": "panel",
     "ctc_ari.runtime": "runtime",
     "ctc_ari.store": "store",
 }

@@ -13,6 +13,7 @@ from ctc_ari.http.health import Health
 from ctc_ari.http.middleware import answer_everything, put_headers
 from ctc_ari.http.observe import Observer
 from ctc_ari.http.origins import Origins
+from ctc_ari.http.panel import Panel
 from ctc_ari.http.server import OBSERVER
 from ctc_ari.http.services import Services
 from ctc_ari.http.sessions import Sessions
@@ -45,6 +46,7 @@ def application(services: Services) -> web.Application:
         events,
         sip,
         Health(services),
+        Panel(),
         Documentation(),
     )
     for part in parts:

@@ -20,7 +20,7 @@ from ctc_ari.http.clicktocall import LENGTHS
 from ctc_ari.http.documentation import HERE
 from ctc_ari.http.documentation_page import METHODS, resolve
 from ctc_ari.http.events import Event, Snapshot
-from ctc_ari.http.sessions import NewSessionBody, SessionView
+from ctc_ari.http.sessions import CurrentSessionView, NewSessionBody, SessionView
 from ctc_ari.http.sip import TicketView
 from tests.http.conftest import Wire, World
 
@@ -52,6 +52,7 @@ def test_the_routes_of_this_version_are_pinned(world: World) -> None:
     assert routes(application(world.services())) == {
         ("GET", "/ClickToCallAPI"),
         ("POST", "/api/v1/sessions"),
+        ("GET", "/api/v1/sessions/current"),
         ("DELETE", "/api/v1/sessions/current"),
         ("POST", "/api/v1/sip-tickets"),
         ("GET", "/sip"),
@@ -63,6 +64,7 @@ def test_the_routes_of_this_version_are_pinned(world: World) -> None:
         *((method, f"/api/v1/calls/{{id}}/{wish}") for wish in WISHES for method in ("PUT", "DELETE")),
         ("POST", "/api/v1/calls/{id}/dtmf"),
         ("GET", "/api/v1/calls/{id}/recordings/{number}"),
+        ("GET", "/panel/ctc-panel.js"),
         ("GET", "/livez"),
         ("GET", "/readyz"),
         ("GET", "/metrics"),
@@ -97,6 +99,7 @@ def test_the_described_new_call_is_the_one_that_is_read(openapi: dict[str, Any])
     [
         ("NewSession", NewSessionBody),
         ("Session", SessionView),
+        ("CurrentSession", CurrentSessionView),
         ("SipTicket", TicketView),
         ("Event", Event),
         ("Snapshot", Snapshot),

@@ -236,7 +236,7 @@ async def world(at: Exchange, server: databases.Server, *, app: str, **changes: 
         limits: Limits = changes.pop("limits", at.config.limits)
         config = replace(
             at.config,
-            server=Server(port=0),
+            server=changes.pop("http", Server(port=0)),
             database=Database(url=url),
             asterisk=replace(at.config.asterisk, app=app, **changes),
             limits=limits,

@@ -1,0 +1,48 @@
+"""/panel/ctc-panel.js: the panel as one ES module that a CRM's page embeds."""
+
+from __future__ import annotations
+
+import hashlib
+
+from aiohttp import hdrs, web
+
+from ctc_ari.errors import PanelMissing
+from ctc_ari.panel import SCRIPT
+
+__all__ = ["Panel"]
+
+
+class Panel:
+    """The handler. The script is public and the same for everybody; what it may do depends on its session."""
+
+    def __init__(self) -> None:
+        self._script: tuple[bytes, str] | None = None
+
+    def routes(self) -> list[web.RouteDef]:
+        """Open to everyone."""
+        return [web.get("/panel/ctc-panel.js", self.script)]
+
+    async def script(self, request: web.Request) -> web.Response:
+        """The module; a page of any origin may load it. A browser keeps it, and asks each time whether it still may."""
+        body, etag = self._read()
+        headers = {
+            hdrs.ETAG: etag,
+            hdrs.CACHE_CONTROL: "no-cache",
+            hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: "*",
+            "Cross-Origin-Resource-Policy": "cross-origin",
+        }
+        if etag in request.headers.get(hdrs.IF_NONE_MATCH, ""):
+            return web.Response(status=304, headers=headers)
+        response = web.Response(body=body, content_type="text/javascript", charset="utf-8", headers=headers)
+        response.enable_compression()
+        return response
+
+    def _read(self) -> tuple[bytes, str]:
+        """Read at the first request, so that a panel built meanwhile is found. Raises PanelMissing."""
+        if self._script is None:
+            try:
+                body = SCRIPT.read_bytes()
+            except OSError:
+                raise PanelMissing from None
+            self._script = body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        return self._script
