@@ -22,6 +22,7 @@ from ctc_ari.ari.gateway import Gateway
 from ctc_ari.ari.web_phones import AsteriskWebPhones
 from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.desk import Desk
+from ctc_ari.calls.dialling import Dialling
 from ctc_ari.calls.numbers import NumberPolicy
 from ctc_ari.calls.ports import Listener
 from ctc_ari.config import Config
@@ -102,17 +103,19 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
         await stack.enter_async_context(_background(store.run(), "store"))
         stack.push_async_callback(store.flush, FLUSH_SECONDS)
 
+        normalise = NumberPolicy(config.numbers).normalise
         desk: Desk
         gateway = Gateway(
             config.asterisk.nodes[0],
             config.asterisk,
-            feed=lambda call_id, happened: desk.feed(call_id, happened),
+            feed=lambda channel, heard: desk.hear(channel, heard),
             reconcile=lambda snapshot: desk.reconcile(snapshot),
         )
         desk = Desk(
             gateway,
             store,
             asterisk=config.asterisk,
+            dialling=Dialling(config.asterisk, config.inbound, normalise, directory.find_agent),
             limits=config.limits,
             clock=time.time,
             listeners=(metrics.heard, events.heard, *listeners),
@@ -134,7 +137,7 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
             recordings=gateway,
             web_phones=AsteriskWebPhones(config.asterisk.nodes[0], enabled=config.webrtc.enabled),
             events=events,
-            normalise=NumberPolicy(config.numbers).normalise,
+            normalise=normalise,
             check=check,
             registry=registry,
             trusted_proxies=config.server.trusted_proxies,

@@ -41,6 +41,10 @@ ICE_URL = re.compile(
     r"stuns?:(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?"
     r"|turns?:(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:\?transport=(?:udp|tcp))?"
 )
+#: The same for a telephone here that is no agent's.
+EXTENSIONS = re.compile(r"[A-Za-z0-9]+/[^\s&,|]*\{extension\}[^\s&,|]*")
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2}|:[0-9]{1,5})?|[0-9a-fA-F:]{2,39}(?:/[0-9]{1,3})?")
 SIP_BIND = re.compile(r"(?:[0-9.]+|\[[0-9A-Fa-f:]+\]):\d{1,5}")
 
 
@@ -57,6 +61,7 @@ def problems_of(config: Config) -> Iterator[str]:
         least = 0 if key == "duplicate_window" else 1
         yield from _range(f"limits.{key}", getattr(config.limits, key), least, 1_000_000)
     yield from _webrtc_problems(config.webrtc)
+    yield from _route_problems(config.inbound.routes)
     yield from _seed_problems(config.agents)
 
 
@@ -110,6 +115,11 @@ def _asterisk_problems(asterisk: Asterisk) -> Iterator[str]:
         yield "asterisk.trunk: must contain {number} or {e164}, as in PJSIP/{number}@trunk"
     elif not TRUNK.fullmatch(asterisk.trunk):
         yield "asterisk.trunk: must be one dial string such as PJSIP/{number}@trunk"
+    for address in asterisk.trunk_addresses:
+        yield from _match(
+            "asterisk.trunk_addresses", address, ADDRESS, "addresses such as 203.0.113.0/28 or 203.0.113.5:5070"
+        )
+    yield from _match("asterisk.extensions", asterisk.extensions, EXTENSIONS, "one dial string like PJSIP/{extension}")
     yield from _match("asterisk.trunk_contact", asterisk.trunk_contact, CONTACT, "like sip:carrier.example:5060")
     yield from _match("asterisk.caller_id", asterisk.caller_id, CALLER_ID, "a number such as +442079460000")
     yield from _match("asterisk.sip_bind", asterisk.sip_bind, SIP_BIND, "address:port such as 0.0.0.0:5060")
@@ -151,6 +161,33 @@ def _is_http(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and "@" not in url
     except ValueError:
         return False
+
+
+def _route_problems(routes: dict[str, str | list[str]]) -> Iterator[str]:
+    for number, route in routes.items():
+        yield from _did_problems(number)
+        where = f"inbound.routes: `{number}`" if number.isprintable() else "inbound.routes: a number"
+        if not route:
+            yield f"{where} leads nowhere; name an agent's e-mail, a list of e-mails, or an extension"
+        elif isinstance(route, str):
+            if not EMAIL.fullmatch(route) and not EXTENSION.fullmatch(route):
+                yield f"{where} must lead to an agent's e-mail, a list of e-mails, or an extension"
+        elif not all(map(EMAIL.fullmatch, route)):
+            yield f"{where} must lead to e-mails only, if to a list; a single extension is written without one"
+
+
+def _did_problems(number: str) -> Iterator[str]:
+    """One spelling for each number, so that none is routed twice."""
+    wanted = "E.164 such as +442079460000"
+    if E164.fullmatch(number):
+        try:
+            wanted = phonenumbers.format_number(phonenumbers.parse(number), phonenumbers.PhoneNumberFormat.E164)
+        except phonenumbers.NumberParseException:
+            yield f"inbound.routes: `{number}` must begin with the code of a country, as in +442079460000"
+            return
+    if number != wanted:
+        given = f"`{number}`" if number.isprintable() and len(number) <= 80 else "a number"
+        yield f"inbound.routes: {given} must be written as {wanted}"
 
 
 def _seed_problems(agents: tuple[AgentSeed, ...]) -> Iterator[str]:

@@ -92,6 +92,8 @@ class Asterisk(_Section, frozen=True, kw_only=True):
     app: str = "ctc"
     trunk: str = "PJSIP/{number}@trunk"
     trunk_contact: str | None = None
+    trunk_addresses: tuple[str, ...] = ()
+    extensions: str = "PJSIP/{extension}"
     caller_id: str | None = None
     sip_bind: str = "127.0.0.1:5060"
     transport: Literal["auto", "websocket", "http"] = "auto"
@@ -124,7 +126,7 @@ class Crm(_Section, frozen=True, kw_only=True):
 
 
 class Inbound(_Section, frozen=True, kw_only=True):
-    """DID -> agent e-mail, list of e-mails, or extension."""
+    """DID in E.164 -> agent e-mail, list of e-mails that are rung one after another, or extension."""
 
     routes: dict[str, str | list[str]] = {}
 

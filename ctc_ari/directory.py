@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -17,6 +17,7 @@ __all__ = [
     "IdempotencyKeys",
     "NewSession",
     "Principal",
+    "Right",
     "Sessions",
     "hash_token",
     "new_session_token",
@@ -25,6 +26,9 @@ __all__ = [
     "split_token",
     "token_matches",
 ]
+
+#: What a token may do beside placing, seeing and ending calls: agents, tokens and settings over REST; listening in.
+Right = Literal["admin", "supervise"]
 
 _PREFIX = "ctc"
 _SESSION_PREFIX = "ctcs"
@@ -40,10 +44,22 @@ class Principal(msgspec.Struct, frozen=True):
     agents: frozenset[str] | None = None
     #: Whether it is an agent's session: it may not make further ones.
     session: bool = False
+    #: Never a session's.
+    rights: frozenset[Right] = frozenset()
 
     def may_act_for(self, email: str) -> bool:
         """Whether this token is allowed to use that agent's phone."""
         return self.agents is None or email.lower() in self.agents
+
+    @property
+    def may_administer(self) -> bool:
+        """Whether it may change agents, tokens and what else belongs to everybody."""
+        return "admin" in self.rights and self.agents is None
+
+    @property
+    def may_supervise(self) -> bool:
+        """Whether it may listen in on calls of the agents that it acts for."""
+        return "supervise" in self.rights
 
 
 class ContactRecord(msgspec.Struct, frozen=True):
@@ -72,6 +88,10 @@ class Directory(Protocol):
 
     def agent(self, email: str) -> Agent:
         """Raises AgentNotFound; letter case does not matter."""
+        ...
+
+    def find_agent(self, text: str) -> Agent | None:
+        """By e-mail or by extension; None: nobody."""
         ...
 
     async def contact(self, contact_id: str) -> ContactRecord:

@@ -12,10 +12,13 @@ CtcError
 │   │   └── NoExtension    404 no_extension
 │   ├── CallNotFound       404 call_not_found
 │   ├── ContactNotFound    404 contact_not_found
-│   └── RecordingNotFound  404 recording_not_found
+│   ├── RecordingNotFound  404 recording_not_found
+│   ├── SupervisorNotFound 404 supervisor_not_found
+│   └── TransferNotFound   404 transfer_not_found
 ├── MethodNotAllowed       405 method_not_allowed
 ├── Conflict               409 conflict
 │   ├── AgentBusy          409 agent_busy
+│   ├── TransferInProgress 409 transfer_in_progress
 │   ├── WrongState         409 wrong_state
 │   └── KeyReused          409 idempotency_key_reused
 ├── Unprocessable          422 unprocessable
@@ -62,6 +65,9 @@ __all__ = [
     "PanelMissing",
     "RecordingNotFound",
     "SetupError",
+    "SupervisorNotFound",
+    "TransferInProgress",
+    "TransferNotFound",
     "Unauthorized",
     "Unavailable",
     "Unprocessable",
@@ -157,6 +163,18 @@ class RecordingNotFound(NotFound):
     code = "recording_not_found"
 
 
+class SupervisorNotFound(NotFound):
+    """Nobody with that id supervises this call."""
+
+    code = "supervisor_not_found"
+
+
+class TransferNotFound(NotFound):
+    """The call has no transfer with that id."""
+
+    code = "transfer_not_found"
+
+
 class MethodNotAllowed(CtcError):
     """Invalid request method"""
 
@@ -173,6 +191,12 @@ class AgentBusy(Conflict):
     """The agent is already ringing or talking; end that call first."""
 
     code = "agent_busy"
+
+
+class TransferInProgress(Conflict):
+    """The call is being transferred already; complete or cancel that first."""
+
+    code = "transfer_in_progress"
 
 
 class WrongState(Conflict):

@@ -12,10 +12,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
+import click
 import pytest
 
+from ctc_ari.cli.tokens import create
 from ctc_ari.config import Config
+from ctc_ari.directory import Right
 from ctc_ari.errors import SetupError
 from ctc_ari.runtime import asterisk
 from ctc_ari.runtime.postgres import embedded
@@ -303,6 +307,39 @@ def test_tokens_are_listed_rotated_and_revoked_and_never_shown_again(ctc: Shell)
     assert ctc.ok("token", "revoke", "--name", "crm") == f"revoked crm ({listed[0]['id']})\n"
     assert "`ctc-ari token list`" in ctc.refused(1, "token", "revoke", "crm")
     assert "`ctc-ari token list`" in ctc.refused(1, "token", "rotate", "crm")
+
+
+def test_a_token_is_created_with_rights(ctc: Shell) -> None:
+    ctc.ok(*ANNA)
+    said = {
+        name: ctc.ok("token", "create", name, *more).splitlines()[0]
+        for name, more in {
+            "crm": (),
+            "links": ("--no-rights",),
+            "lead": ("--right", "supervise"),
+            "both": ("--right", "supervise", "--right", "admin"),
+            "partner": ("--agent", "anna@example.com"),
+            "team": ("--agent", "anna@example.com", "--right", "supervise"),
+        }.items()
+    }
+    assert "all agents and administer. " in said["crm"]
+    assert "all agents. " in said["links"]
+    assert "anna@example.com and listen in. " in said["team"]
+    assert {token["name"]: token["rights"] for token in json.loads(ctc.ok("token", "list", "--json"))} == {
+        "crm": ["admin"],
+        "links": [],
+        "lead": ["supervise"],
+        "both": ["admin", "supervise"],
+        "partner": [],
+        "team": ["supervise"],
+    }
+    assert re.search(r" both +all agents +admin, supervise +20", ctc.ok("token", "list"))
+    bound = ("token", "create", "x", "--agent", "anna@example.com", "--right", "admin")
+    assert ctc.refused(2, *bound).startswith("rights: a token for some agents cannot have admin")
+    assert "not both" in ctc.refused(2, "token", "create", "x", "--right", "admin", "--no-rights")
+    choice = next(option for option in create.params if option.name == "rights").type
+    assert isinstance(choice, click.Choice)
+    assert tuple(choice.choices) == get_args(Right)
 
 
 def test_a_token_without_a_name_gets_one(ctc: Shell) -> None:

@@ -67,6 +67,7 @@ def test_the_keys_are_those_of_the_contract() -> None:
         "agents",
         "asterisk.app",
         "asterisk.caller_id",
+        "asterisk.extensions",
         "asterisk.max_call_seconds",
         "asterisk.nodes[].ari_url",
         "asterisk.nodes[].name",
@@ -188,6 +189,31 @@ def test_an_unknown_key_or_a_wrong_type_is_named_in_one_line(text: str, expected
         ("asterisk: {max_call_seconds: 0}", "asterisk.max_call_seconds: must be from 1"),
         ("numbers: {allowed_regions: [UK]}", "numbers.allowed_regions: `UK` is not a region"),
         ("limits: {calls_per_second: 0}", "limits.calls_per_second: must be from 1"),
+        ("asterisk: {extensions: PJSIP/1}", "asterisk.extensions: must be one dial string like PJSIP/{extension}"),
+        ("asterisk: {extensions: 'PJSIP/{extension}&PJSIP/2'}", "asterisk.extensions: must be one dial string"),
+        (
+            "inbound: {routes: {'020 7946 0000': a@b}}",
+            "inbound.routes: `020 7946 0000` must be written as E.164 such as",
+        ),
+        ("inbound: {routes: {'442079460000': a@b}}", "inbound.routes: `442079460000` must be written as E.164"),
+        (
+            "inbound: {routes: {'+4402079460000': a@b}}",
+            "inbound.routes: `+4402079460000` must be written as +442079460000",
+        ),
+        (
+            "inbound: {routes: {'+9992079460000': a@b}}",
+            "inbound.routes: `+9992079460000` must begin with the code of a",
+        ),
+        ("inbound: {routes: {'+442079460000': []}}", "inbound.routes: `+442079460000` leads nowhere; name an agent's"),
+        ("inbound: {routes: {'+442079460000': ''}}", "inbound.routes: `+442079460000` leads nowhere"),
+        (
+            "inbound: {routes: {'+442079460000': anna}}",
+            "inbound.routes: `+442079460000` must lead to an agent's e-mail",
+        ),
+        (
+            "inbound: {routes: {'+442079460000': [a@b, '7']}}",
+            "inbound.routes: `+442079460000` must lead to e-mails only",
+        ),
         ("agents: [{email: anna}]", "agents[0].email: must be an e-mail address, not `anna`"),
         ("agents: [{email: a@b}, {email: A@B}]", "agents[1].email: `a@b` belongs to another agent already"),
         (

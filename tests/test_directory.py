@@ -75,6 +75,17 @@ def test_no_text_breaks_the_comparison(text: str) -> None:
     assert not token_matches(text, bytes(32))
 
 
+def test_only_a_token_with_the_right_administers_or_supervises() -> None:
+    plain, admin = Principal("t", "crm"), Principal("t", "crm", rights=frozenset({"admin"}))
+    supervisor = Principal("t", "lead", frozenset({"alice@example.com"}), rights=frozenset({"supervise"}))
+    assert [who.may_administer for who in (plain, admin, supervisor)] == [False, True, False]
+    assert [who.may_supervise for who in (plain, admin, supervisor)] == [False, False, True]
+
+
+def test_a_token_for_some_agents_never_administers() -> None:
+    assert not Principal("t", "x", frozenset({"alice@example.com"}), rights=frozenset({"admin"})).may_administer
+
+
 def test_a_token_acts_for_all_or_for_the_agents_named() -> None:
     assert Principal("t", "crm").may_act_for("anybody@example.com")
     named = Principal("t", "crm", frozenset({"alice@example.com"}))

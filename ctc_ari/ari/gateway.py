@@ -30,7 +30,7 @@ from ctc_ari.ari.messages import (
 from ctc_ari.ari.socket import EventSocket, connect
 from ctc_ari.ari.transport import HttpTransport, Transport, WebSocketTransport
 from ctc_ari.calls.effects import Request
-from ctc_ari.calls.model import Call, bridge_id, channel_id, recording_name
+from ctc_ari.calls.model import Call, recording_name
 from ctc_ari.calls.ports import NOT_SENT, Feed, Replied, Snapshot
 from ctc_ari.config import Asterisk, Node
 from ctc_ari.errors import AsteriskUnreachable, RecordingNotFound
@@ -114,16 +114,18 @@ class Gateway:
             [(to_rest(call, request, self.app, caller_id), answered(request)) for request in requests], call.id
         )
 
-    def discard(self, call_id: str) -> None:
-        """Remove the channels and the bridge of a call nobody knows."""
-        if self._transport is None:
-            return
-        paths = (
-            f"channels/{channel_id(call_id, 'agent')}",
-            f"channels/{channel_id(call_id, 'customer')}",
-            f"bridges/{bridge_id(call_id)}",
-        )
-        self._transport.send([(Rest("DELETE", path), lambda _status, _body: None) for path in paths], call_id)
+    def discard(self, channels: Sequence[str], bridges: Sequence[str] = ()) -> None:
+        """Remove channels, then bridges, that belong to no call."""
+        paths = [*(f"channels/{channel}" for channel in channels), *(f"bridges/{bridge}" for bridge in bridges)]
+        self._send_unheard([Rest("DELETE", path) for path in paths])
+
+    def leave(self, channel: str) -> None:
+        """Let the dialplan go on with it."""
+        self._send_unheard([Rest("POST", f"channels/{channel}/continue")])
+
+    def _send_unheard(self, requests: Sequence[Rest]) -> None:
+        if self._transport is not None and requests:
+            self._transport.send([(rest, lambda _status, _body: None) for rest in requests], requests[0].path)
 
     async def stream(self, call_id: str, number: int) -> AsyncIterator[bytes]:
         """A finished recording, over HTTP: the event socket carries no binary data."""
@@ -264,7 +266,7 @@ class Gateway:
         bridges = msgspec.json.decode(await _ask(transport, Rest("GET", "bridges")), type=list[Bridge])
         self._started = info.status.startup_time
         self._transport = transport
-        self._reconcile(Snapshot(self.node, self._started, observe(self.app, channels, bridges, self._started)))
+        self._reconcile(Snapshot(self.node, self._started, *observe(self.app, channels, bridges)))
         early, self._early = self._early or [], None
         for event in early:
             self._hear(event)

@@ -59,12 +59,12 @@ class Outlet(Protocol):
 
 
 class _Event:
-    __slots__ = ("agent", "at", "content", "id")
+    __slots__ = ("agents", "at", "content", "id")
 
     def __init__(self, event_id: int, happening: Happening) -> None:
         self.id = event_id
         self.at = happening.at
-        self.agent = happening.call.agent.email
+        self.agents = happening.audience
         #: Its bytes, once somebody wanted them.
         self.content: Happening | bytes = happening
 
@@ -158,7 +158,7 @@ class Broadcast:
         if start < 0:
             return None
         chunk = list(islice(self._remembered, start, start + CHUNK))
-        encoded = [self._encoded(event) for event in chunk if audience is None or event.agent in audience]
+        encoded = [self._encoded(event) for event in chunk if audience is None or not audience.isdisjoint(event.agents)]
         return encoded, chunk[-1].id if chunk else event_id
 
     def join(self, outlet: Outlet, audience: Audience, since: int) -> None:
@@ -202,8 +202,11 @@ class Broadcast:
         """Who gets what: in order, and to each only what came after it joined."""
         own: dict[_Listener, list[_Event]] = {}
         for event in events:
-            for listener in self._groups.get(event.agent, {}).values():
-                own.setdefault(listener, []).append(event)
+            for agent in event.agents:
+                for listener in self._groups.get(agent, {}).values():
+                    told = own.setdefault(listener, [])
+                    if not told or told[-1] is not event:
+                        told.append(event)
         of_all = list(self._groups.get(None, {}).values())
         everything = self._joined(events) if of_all else b""
         for listener, its in own.items():

@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from ctc_ari.calls.inputs import Input
-from ctc_ari.calls.model import Agent, Call, Contact, Device
+from ctc_ari.calls.model import Agent, Call, Contact, Device, SupervisorMode, TransferMode
 
 __all__ = ["CallDesk", "PlaceCall", "Placed", "Recordings"]
 
@@ -59,6 +59,29 @@ class CallDesk(Protocol):
         """Carry out what somebody wants of a live call; returns when Asterisk has done it.
 
         Raises CallNotFound, WrongState, CallFailed, AsteriskUnreachable, DatabaseUnreachable.
+        """
+        ...
+
+    async def transfer(self, call_id: str, to: str, mode: TransferMode) -> Call:
+        """Begin to hand the customer over to an agent (e-mail or extension), another extension, or a number.
+
+        Returns once the target's channel exists; how it goes on is told by events. Raises CallNotFound, WrongState,
+        TransferInProgress, AgentNotFound, AgentBusy, AgentOffline, DeviceUnavailable, InvalidNumber, NumberBlocked,
+        AsteriskUnreachable.
+        """
+        ...
+
+    async def move(self, call_id: str, device: Device) -> Call:
+        """Ring the agent's other device; once it is answered, the call is there.
+
+        Raises CallNotFound, WrongState, DeviceUnavailable, AgentOffline, AsteriskUnreachable.
+        """
+        ...
+
+    async def supervise(self, call_id: str, agent: Agent, mode: SupervisorMode) -> tuple[Call, str]:
+        """Ring this agent's phone and let her take part; also returns the id of her part.
+
+        Raises CallNotFound, WrongState, AgentBusy, AgentOffline, DeviceUnavailable, AsteriskUnreachable.
         """
         ...
 

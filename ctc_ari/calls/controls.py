@@ -5,10 +5,18 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from ctc_ari.calls.effects import Announce, Effect, Music, Mute, PressKeys, RecordBridge, Recording
-from ctc_ari.calls.inputs import RequestFailed, SendDtmf, SetHeld, SetMuted, SetRecording
+from ctc_ari.calls.inputs import LegHeld, RequestFailed, SendDtmf, SetHeld, SetMuted, SetRecording
 from ctc_ari.calls.model import Call
 
-__all__ = ["control_failed", "send_dtmf", "set_held", "set_muted", "set_recording"]
+__all__ = [
+    "control_failed",
+    "held_by_phone",
+    "phone_hold_noted",
+    "send_dtmf",
+    "set_held",
+    "set_muted",
+    "set_recording",
+]
 
 Step = tuple[Call, tuple[Effect, ...]]
 
@@ -26,7 +34,26 @@ def set_held(call: Call, wish: SetHeld, _now: float) -> Step:
     if call.held is wish.on:
         return call, ()
     event = Announce("call.held" if wish.on else "call.resumed")
+    if call.held_by_phone:
+        #: Her phone holds the call too, and the music is for both: only her own key lets them talk again.
+        return replace(call, held=wish.on), (Mute("customer", wish.on),)
     return replace(call, held=wish.on), (Mute("customer", wish.on), Music("customer", wish.on), event)
+
+
+def held_by_phone(call: Call, held: LegHeld, _now: float) -> Step:
+    """The hold key of her own phone: Asterisk plays music to whom she talks with, all we do is follow."""
+    if held.role != "agent" or call.held_by_phone is held.on:
+        return call, ()
+    call = replace(call, held_by_phone=held.on)
+    if call.held:
+        #: Both holds share one music, and the end of hers ended it.
+        return call, () if held.on else (Music("customer", True),)
+    return call, (Announce("call.held" if held.on else "call.resumed"),)
+
+
+def phone_hold_noted(call: Call, held: LegHeld, _now: float) -> Step:
+    """In the middle of a transfer the customer waits anyhow."""
+    return (replace(call, held_by_phone=held.on) if held.role == "agent" else call), ()
 
 
 def set_recording(call: Call, wish: SetRecording, _now: float) -> Step:

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 
 import structlog
+from msgspec.structs import replace
 
 from ctc_ari.calls.commands import PlaceCall, Placed
-from ctc_ari.calls.effects import Announce, Originate, Request
-from ctc_ari.calls.engine import TABLE, begin, ignore, refuse, step
+from ctc_ari.calls.dialling import Dialling
+from ctc_ari.calls.effects import (
+    Announce,
+    DestroyBridge,
+    FindAgent,
+    HandOver,
+    HangUpLeg,
+    Originate,
+    RecordBridge,
+    Recording,
+    Refuse,
+    Request,
+    StopRingback,
+)
+from ctc_ari.calls.engine import TABLE, begin, handler_of, ignore, refuse, step
 from ctc_ari.calls.entry import Entry, Wish
 from ctc_ari.calls.ids import belongs_to, new_call_id
 from ctc_ari.calls.inputs import (
+    AgentFound,
     DeadlinePassed,
     HangUp,
     Input,
@@ -21,15 +36,47 @@ from ctc_ari.calls.inputs import (
     LegDialed,
     LegReady,
     LegRinging,
+    MoveTo,
+    NobodyFound,
     Observed,
+    PhoneJoins,
+    PhoneTransfers,
     RequestFailed,
+    SecondCall,
+    StartTransfer,
     Stored,
     StoreFailed,
+    Supervise,
 )
-from ctc_ari.calls.model import Call, EndReason, Leg, Phase, channel_id
+from ctc_ari.calls.model import (
+    Agent,
+    Call,
+    Device,
+    EndReason,
+    Leg,
+    LegStage,
+    Phase,
+    Role,
+    SupervisorMode,
+    TransferMode,
+    channel_id,
+    owner_of,
+    side_bridge_id,
+)
 from ctc_ari.calls.numbers import mask
 from ctc_ari.calls.policy import Admission, RecentCalls
-from ctc_ari.calls.ports import NOT_SENT, CallStore, Happening, Listener, Snapshot, Telephony
+from ctc_ari.calls.ports import (
+    NOT_SENT,
+    Arrived,
+    CallStore,
+    DialAnswered,
+    Happening,
+    Heard,
+    Listener,
+    Referred,
+    Snapshot,
+    Telephony,
+)
 from ctc_ari.config import Asterisk, Limits
 from ctc_ari.errors import (
     AgentBusy,
@@ -39,8 +86,8 @@ from ctc_ari.errors import (
     CallNotFound,
     CtcError,
     DatabaseUnreachable,
-    DeviceUnavailable,
     LimitReached,
+    TransferInProgress,
     WrongState,
 )
 
@@ -51,6 +98,8 @@ log = structlog.get_logger(__name__)
 HOUSEKEEPING_SECONDS = 10.0
 #: Seconds an answer of Asterisk may be overdue before new calls are refused, so that those it has do not suffer.
 MOST_BEHIND = 0.25
+#: How often the row of a call that goes on without one is tried again.
+STORE_RETRY_SECONDS = 0.5
 
 
 class Desk:
@@ -62,6 +111,7 @@ class Desk:
         store: CallStore,
         *,
         asterisk: Asterisk,
+        dialling: Dialling,
         limits: Limits,
         clock: Callable[[], float],
         listeners: Sequence[Listener] = (),
@@ -69,10 +119,14 @@ class Desk:
         self._telephony = telephony
         self._store = store
         self._asterisk = asterisk
+        self._dialling = dialling
         self._clock = clock
         self._listeners = list(listeners)
         self._entries: dict[str, Entry] = {}
         self._open_by_agent: dict[str, str] = {}
+        #: Channels that are not named after the call they belong to.
+        self._adopted: dict[str, str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._admission = Admission(limits)
         self._recent = RecentCalls(limits.duplicate_window)
         self._window = float(limits.duplicate_window)
@@ -92,7 +146,7 @@ class Desk:
         if agent.email in self._open_by_agent:
             raise AgentBusy
         device = command.device or agent.device
-        endpoint = self._agent_endpoint(command, device)
+        endpoint = self._dialling.device(agent, device)
         if not self._telephony.connected:
             raise AsteriskUnreachable
         if self._telephony.behind > MOST_BEHIND:
@@ -103,12 +157,13 @@ class Desk:
         call = Call(
             id=call_id,
             node=self._telephony.node,
+            linkedid=call_id,
             agent=agent,
             device=device,
             number=command.number,
             contact=command.contact,
             agent_leg=Leg(channel_id(call_id, "agent"), endpoint),
-            customer_leg=Leg(channel_id(call_id, "customer"), self._trunk(command.number)),
+            customer_leg=Leg(channel_id(call_id, "customer"), self._dialling.trunk(command.number)),
             agent_ring_timeout=self._asterisk.ring_timeout.agent,
             customer_ring_timeout=self._asterisk.ring_timeout.customer,
             max_seconds=self._asterisk.max_call_seconds,
@@ -124,7 +179,7 @@ class Desk:
         else:
             await self.find(call_id)
 
-    async def control(self, call_id: str, wish: Input) -> None:
+    async def control(self, call_id: str, wish: Input, *, refused: type[CtcError] = CallFailed) -> None:
         """Carry out what somebody wants of a live call; returns when Asterisk has done it.
 
         Raises CallNotFound, WrongState, CallFailed, AsteriskUnreachable.
@@ -135,9 +190,35 @@ class Desk:
             raise WrongState
         if TABLE[entry.call.phase, type(wish)] is refuse:
             raise WrongState
-        waiting = Wish()
+        waiting = Wish(refused)
         self._enqueue(entry, wish, waiting)
         await waiting.done
+
+    async def transfer(self, call_id: str, to: str, mode: TransferMode) -> Call:
+        """See CallDesk.transfer."""
+        call = await self.find(call_id)
+        if call.transfer and call.transfer.open:
+            raise TransferInProgress
+        start = self._start_of_transfer(call, to, mode)
+        await self.control(call_id, start, refused=AgentOffline)
+        return await self.find(call_id)
+
+    async def move(self, call_id: str, device: Device) -> Call:
+        """See CallDesk.move."""
+        call = await self.find(call_id)
+        wish = MoveTo(device, self._dialling.device(call.agent, device))
+        await self.control(call_id, wish, refused=AgentOffline)
+        return await self.find(call_id)
+
+    async def supervise(self, call_id: str, agent: Agent, mode: SupervisorMode) -> tuple[Call, str]:
+        """See CallDesk.supervise."""
+        call = await self.find(call_id)
+        if agent.email in self._open_by_agent:
+            raise AgentBusy
+        name = f"s{call.others_made + 1}"
+        wish = Supervise(name, agent, self._dialling.device(agent, agent.device), mode)
+        await self.control(call_id, wish, refused=AgentOffline)
+        return await self.find(call_id), name
 
     def live(self) -> list[Call]:
         """The calls whose outcome is open, oldest first."""
@@ -194,33 +275,36 @@ class Desk:
         await asyncio.shield(entry.ringing)
         return Placed(entry.call)
 
-    def _agent_endpoint(self, command: PlaceCall, device: str) -> str:
-        agent = command.agent
-        if device == "web" and agent.extension:
-            return f"PJSIP/web-{agent.extension}"
-        if device != "desk":
-            raise DeviceUnavailable("This computer needs an extension; give the agent one with `ctc-ari agent set`")
-        if agent.desk_endpoint:
-            name = agent.desk_endpoint.removeprefix("PJSIP/")
-        else:
-            name = "ctc-phone" if agent.contact else (agent.extension or "")
-        if not name:
-            raise DeviceUnavailable("The agent has no desk phone; give her one with `ctc-ari agent set`")
-        return f"PJSIP/{name}/{agent.contact}" if agent.contact else f"PJSIP/{name}"
-
-    def _trunk(self, number: str) -> str:
-        return self._asterisk.trunk.replace("{number}", number.removeprefix("+")).replace("{e164}", number)
-
     # inputs
+
+    def hear(self, channel: str, heard: Heard) -> None:
+        """Handle what a channel told: find out whose it is."""
+        call_id = self._adopted.get(channel) or owner_of(channel)
+        entry = self._entries.get(call_id)
+        if isinstance(heard, Arrived):
+            if entry is None:
+                self._arrived(heard)
+            return
+        role = entry.call.role_of(channel) if entry else None
+        if entry is None or role is None:
+            if isinstance(heard, LegReady | LegRinging | LegAnswered) and belongs_to(self._telephony.app, call_id):
+                #: Its creation was carried out after all, too late.
+                self._telephony.discard([channel])
+            return
+        match heard:
+            case DialAnswered():
+                if role in ("customer", "target"):
+                    self._enqueue(entry, LegAnswered(role), None)
+            case Referred():
+                self._enqueue(entry, self._referral(entry.call, role, heard), None)
+            case _:
+                self._enqueue(entry, replace(heard, role=role), None)
 
     def feed(self, call_id: str, happened: Input) -> None:
         """Handle an input, after those of this call that are being handled already."""
         entry = self._entries.get(call_id)
         if entry is None:
             log.debug("input for a call that has ended", call=call_id, input=type(happened).__name__)
-            if isinstance(happened, LegReady | LegRinging | LegAnswered) and belongs_to(self._telephony.app, call_id):
-                #: Its creation was carried out after all, too late.
-                self._telephony.discard(call_id)
             return
         self._enqueue(entry, happened, None)
 
@@ -238,6 +322,9 @@ class Desk:
             entry.draining = False
         if entry.call.phase is Phase.ENDED:
             self._entries.pop(entry.call.id, None)
+            for _, leg in entry.call.legs:
+                if self._adopted.get(leg.channel) == entry.call.id:
+                    del self._adopted[leg.channel]
 
     def _handle_safely(self, entry: Entry, happened: Input, wish: Wish | None) -> None:
         """A mistake of ours in one call must not take the others down with it."""
@@ -251,7 +338,7 @@ class Desk:
     def _handle(self, entry: Entry, happened: Input, wish: Wish | None) -> None:
         before = entry.call
         after, effects = step(before, happened, self._clock())
-        if TABLE[before.phase, type(happened)] is ignore:
+        if handler_of(before, happened) is ignore:
             log.debug("ignored", call=before.id, phase=before.phase, input=type(happened).__name__)
             return
         self._settle(entry, after, effects, wish)
@@ -269,9 +356,18 @@ class Desk:
     def _settle(self, entry: Entry, call: Call, effects: Sequence[object], wish: Wish | None = None) -> None:
         """Take the step: remember, perform, tell, write."""
         before, entry.call = entry.call, call
+        self._occupy(before, call)
         if before.live and not call.live:
             self._close(entry, dialled=before.phase is not Phase.PLACING)
         requests = [effect for effect in effects if isinstance(effect, Request)]
+        for effect in effects:
+            match effect:
+                case Refuse(error) if wish:
+                    wish.refuse(error())
+                case HandOver(successor):
+                    self._begin_successor(successor)
+                case FindAgent(position):
+                    self._find_agent(entry, position)
         if wish:
             wish.begin(len(requests))
         if requests:
@@ -279,7 +375,7 @@ class Desk:
         for effect in effects:
             if isinstance(effect, Announce):
                 entry.seq += 1
-                happening = Happening(call, effect.event, self._clock(), entry.seq)
+                happening = Happening(call, effect.event, self._clock(), entry.seq, effect.to)
                 entry.happenings.append(happening)
                 for listener in self._listeners:
                     listener(happening)
@@ -290,9 +386,9 @@ class Desk:
 
     def _replied(self, call_id: str, wish: Wish | None, request: Request, status: int | None) -> None:
         if wish:
-            wish.answered(status)
+            wish.answered(204 if status == 404 and _removes(request) else status)
         entry = self._entries.get(call_id)
-        if entry and isinstance(request, Originate):
+        if entry and isinstance(request, Originate) and entry.ringing:
             if status is None or status < 300 or status == 409:
                 #: It was sent: she may be ringing, so this is never told as a failure to be tried again.
                 self._rings(entry)
@@ -300,8 +396,9 @@ class Desk:
                 self._refuse(entry, AsteriskUnreachable() if status == NOT_SENT else AgentOffline())
         if status is not None and status < 300:
             if isinstance(request, Originate):
-                self.feed(call_id, LegDialed("agent"))
+                self.feed(call_id, LegDialed(request.role))
             return
+        log.debug("refused", call=call_id, request=type(request).__name__, status=status)
         self.feed(call_id, RequestFailed(request, status))
 
     def _rings(self, entry: Entry) -> None:
@@ -318,15 +415,158 @@ class Desk:
 
     def _close(self, entry: Entry, *, dialled: bool) -> None:
         """The outcome is final: the agent is free for the next call."""
-        agent = entry.call.agent.email
-        if self._open_by_agent.get(agent) == entry.call.id:
-            del self._open_by_agent[agent]
         if dialled:
             #: Her phone's answer overtook Asterisk's.
             self._rings(entry)
         elif entry.ringing and not entry.ringing.done():
             cancelled = entry.call.end_reason is EndReason.CANCELLED
             self._refuse(entry, CallFailed("The call was cancelled" if cancelled else None))
+
+    def _occupy(self, before: Call, after: Call) -> None:
+        """Who has to do with this call is not rung for another, and whoever had is free."""
+        was, is_ = before.occupies, after.occupies
+        if was == is_:
+            return
+        for email in was:
+            if email not in is_ and self._open_by_agent.get(email) == after.id:
+                del self._open_by_agent[email]
+        for email in is_:
+            self._open_by_agent.setdefault(email, after.id)
+
+    def _adopt(self, call: Call) -> None:
+        """Channels that bear another call's name, or none of ours, are this call's."""
+        for _, leg in call.legs:
+            if leg.exists and owner_of(leg.channel) != call.id:
+                self._adopted[leg.channel] = call.id
+
+    # callers, and calls dialled on phones
+
+    def _arrived(self, arrived: Arrived) -> None:
+        if arrived.kind == "dialled":
+            self._dialled(arrived)
+        elif not self._dialling.route(arrived.dialled) or not self._store.writable:
+            #: The dialplan knows what to do with it.
+            self._telephony.leave(arrived.channel)
+        else:
+            self._offer(arrived)
+
+    def _offer(self, arrived: Arrived) -> None:
+        now = self._clock()
+        call = Call(
+            id=new_call_id(self._telephony.app, now),
+            node=self._telephony.node,
+            linkedid=arrived.channel,
+            direction="inbound",
+            agent=Agent(""),
+            device="desk",
+            number=self._dialling.caller(arrived.number),
+            did=arrived.dialled,
+            agent_leg=Leg("", ""),
+            customer_leg=Leg(arrived.channel, "", LegStage.READY),
+            agent_ring_timeout=self._asterisk.ring_timeout.agent,
+            customer_ring_timeout=self._asterisk.ring_timeout.customer,
+            max_seconds=self._asterisk.max_call_seconds,
+            asterisk_started=self._telephony.started,
+            created_at=now,
+        )
+        entry = Entry(call, row=False)
+        self._entries[call.id] = entry
+        self._adopt(call)
+        self._settle(entry, *begin(call, now))
+        self._in_background(self._store_offer(entry))
+
+    async def _store_offer(self, entry: Entry) -> None:
+        """The row, then the phones."""
+        try:
+            contact = await self._store.add(entry.call)
+        except CtcError:
+            entry.row = True
+            self.feed(entry.call.id, StoreFailed())
+        else:
+            entry.row = True
+            self.feed(entry.call.id, Stored(contact))
+        self._write(entry)
+
+    def _find_agent(self, entry: Entry, position: int) -> None:
+        """The next in the route who has no call."""
+        route = self._dialling.route(entry.call.did or "")
+        busy = False
+        for index in range(position, len(route)):
+            agent = self._dialling.who(route[index])
+            if agent is None:
+                continue
+            if self._open_by_agent.get(agent.email, entry.call.id) != entry.call.id:
+                busy = True
+                continue
+            endpoints = self._dialling.devices(agent)
+            if endpoints:
+                self._enqueue(entry, AgentFound(agent, endpoints, index + 1), None)
+                return
+        self._enqueue(entry, NobodyFound(busy), None)
+
+    def _dialled(self, arrived: Arrived) -> None:
+        """A second call on the phone of somebody who talks; other calls are not placed by dialling."""
+        for entry in self._entries.values():
+            if entry.call.phase is Phase.TALKING and entry.call.agent_leg.endpoint == arrived.endpoint:
+                try:
+                    start = self._start_of_transfer(entry.call, arrived.dialled, "attended")
+                except CtcError as error:
+                    log.info("second call refused", call=entry.call.id, code=error.code)
+                    break
+                self._adopted[arrived.channel] = entry.call.id
+                self._enqueue(entry, SecondCall(arrived.channel, start), None)
+                return
+        self._telephony.leave(arrived.channel)
+
+    # transfers
+
+    def _start_of_transfer(self, call: Call, to: str, mode: TransferMode) -> StartTransfer:
+        """Raises AgentNotFound, AgentBusy, DeviceUnavailable, InvalidNumber, NumberBlocked, WrongState."""
+        target = self._dialling.target(to)
+        if target.agent.email and target.agent.email == call.agent.email:
+            raise WrongState("The agent has the call already; name somebody else")
+        if target.agent.email in self._open_by_agent:
+            raise AgentBusy("That agent is ringing or talking; choose another, or wait")
+        timeouts = self._asterisk.ring_timeout
+        seconds = timeouts.customer if target.outside else timeouts.agent
+        return StartTransfer(mode, target, new_call_id(self._telephony.app, self._clock()), seconds)
+
+    def _referral(self, call: Call, role: Role, refer: Referred) -> Input:
+        """What the phone asks for by its own keys."""
+        if refer.other is not None and call.role_of(refer.other) in ("agent", "second"):
+            return PhoneJoins(role)
+        if refer.other is not None or refer.lost:
+            return PhoneTransfers(role, refer.to)
+        try:
+            return PhoneTransfers(role, refer.to, self._start_of_transfer(call, refer.to, "blind"))
+        except CtcError as error:
+            log.info("transfer by phone refused", call=call.id, code=error.code)
+            return PhoneTransfers(role, refer.to)
+
+    def _begin_successor(self, successor: Call) -> None:
+        entry = Entry(successor, row=False)
+        self._entries[successor.id] = entry
+        self._adopt(successor)
+        for email in successor.occupies:
+            self._open_by_agent[email] = successor.id
+        self._settle(entry, successor, (Announce("call.created"), Announce("call.answered")))
+        self._in_background(self._store_successor(entry))
+
+    async def _store_successor(self, entry: Entry) -> None:
+        """It goes on whether or not the database is there; its row comes when it can."""
+        while entry.call.live:
+            try:
+                await self._store.add(entry.call)
+                break
+            except DatabaseUnreachable:
+                await asyncio.sleep(STORE_RETRY_SECONDS)
+        entry.row = True
+        self._write(entry)
+
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     # timers and rows
 
@@ -361,7 +601,9 @@ class Desk:
         for call, seq in await self._store.load_live(self._telephony.node):
             entry = Entry(call, row=True, seq=seq)
             self._entries[call.id] = entry
-            self._open_by_agent[call.agent.email] = call.id
+            self._adopt(call)
+            for email in call.occupies:
+                self._open_by_agent[email] = call.id
             self._recent.remember(call.agent.email, call.number, call.id, call.created_at)
         for call in await self._store.load_recent(self._telephony.node, now - self._window):
             self._recent.remember(call.agent.email, call.number, call.id, call.created_at)
@@ -369,16 +611,32 @@ class Desk:
 
     def reconcile(self, snapshot: Snapshot) -> None:
         """Compare with what Asterisk has: feed what was missed, remove what belongs to no call."""
-        nothing = Observed(None, None, bridge=False, bridged=frozenset(), asterisk_started=snapshot.asterisk_started)
+        known = self._claimed()
         for call_id in list(self._entries):
-            self.feed(call_id, snapshot.calls.get(call_id, nothing))
+            self.feed(call_id, _observed(self._entries[call_id].call, snapshot))
             entry = self._entries.get(call_id)
             if entry:
                 self._arm(entry)
-        strays = [call_id for call_id in snapshot.calls if call_id not in self._entries]
-        for call_id in strays:
-            self._telephony.discard(call_id)
-        log.info("reconciled", node=snapshot.node, calls=len(self._entries), strays=len(strays))
+        known |= self._claimed()
+        strays = [channel for channel in snapshot.channels if channel not in known]
+        named = [channel for channel in strays if belongs_to(self._telephony.app, owner_of(channel))]
+        bridges = [bridge for bridge in snapshot.bridges if bridge not in known]
+        if named or bridges:
+            self._telephony.discard(named, bridges)
+        for channel in set(strays) - set(named):
+            #: A caller whom a service took before it died: the dialplan still knows whom to ring.
+            self._telephony.leave(channel)
+        log.info("reconciled", node=snapshot.node, calls=len(self._entries), strays=len(strays) + len(bridges))
+
+    def _claimed(self) -> set[str]:
+        """The channels and bridges of all calls."""
+        claimed: set[str] = set()
+        for entry in self._entries.values():
+            call = entry.call
+            claimed.update(leg.channel for _, leg in call.legs)
+            claimed.add(call.bridge_id)
+            claimed.update(side_bridge_id(call.id, side) for side in call.side_bridges)
+        return claimed
 
     def _tidy(self) -> None:
         now = self._clock()
@@ -395,6 +653,31 @@ class Desk:
                 entry.timer.cancel()
 
 
+def _removes(request: Request) -> bool:
+    """What it is to end has ended already, when it is not found."""
+    match request:
+        case HangUpLeg() | StopRingback() | DestroyBridge() | RecordBridge(action=Recording.STOP):
+            return True
+        case _:
+            return False
+
+
 def _untold(call: Call) -> tuple[object, ...]:
     """What only we know and Asterisk could not tell after a restart: when things happened, and what was wished."""
-    return call.agent_answered_at, call.answered_at, call.ended_at, call.muted, call.held, call.recording
+    times = call.agent_answered_at, call.answered_at, call.ended_at
+    wishes = call.muted, call.held, call.held_by_phone, call.recording, call.device, call.moving_to, call.supervisors
+    return *times, *wishes, call.transfers, call.agent
+
+
+def _observed(call: Call, snapshot: Snapshot) -> Observed:
+    """What the node has of this call."""
+    bridged = snapshot.bridges.get(call.bridge_id)
+    stages = {role: snapshot.channels[leg.channel] for role, leg in call.legs if leg.channel in snapshot.channels}
+    return Observed(
+        stages.pop("agent", None),
+        stages.pop("customer", None),
+        bridge=bridged is not None,
+        bridged=frozenset(role for role, leg in call.legs if leg.channel in (bridged or ())),
+        asterisk_started=snapshot.asterisk_started,
+        others=stages,
+    )

@@ -8,25 +8,31 @@ from collections import deque
 from ctc_ari.calls.inputs import Input
 from ctc_ari.calls.model import Call
 from ctc_ari.calls.ports import NOT_SENT, Happening
-from ctc_ari.errors import AsteriskUnreachable, CallFailed
+from ctc_ari.errors import AsteriskUnreachable, CallFailed, CtcError
 
 __all__ = ["Entry", "Wish"]
 
 
 class Wish:
-    """Somebody waits until all that a wish needs was done."""
+    """Somebody waits until all that a wish needs was done; `refused` is what he is told when Asterisk refuses it."""
 
-    __slots__ = ("done", "open")
+    __slots__ = ("done", "open", "refused")
 
-    def __init__(self) -> None:
+    def __init__(self, refused: type[CtcError] = CallFailed) -> None:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.open = 0
+        self.refused = refused
 
     def begin(self, requests: int) -> None:
         """So many answers are to come; none: it is done."""
         self.open = requests
-        if not requests:
+        if not requests and not self.done.done():
             self.done.set_result(None)
+
+    def refuse(self, error: CtcError) -> None:
+        """It cannot be now."""
+        if not self.done.done():
+            self.done.set_exception(error)
 
     def answered(self, status: int | None) -> None:
         """One answer."""
@@ -36,7 +42,7 @@ class Wish:
         if status is None or status == NOT_SENT:
             self.done.set_exception(AsteriskUnreachable())
         elif status >= 300:
-            self.done.set_exception(CallFailed())
+            self.done.set_exception(self.refused())
         elif not self.open:
             self.done.set_result(None)
 

@@ -5,25 +5,49 @@ from __future__ import annotations
 import msgspec
 
 from ctc_ari.calls.effects import Request
-from ctc_ari.calls.model import Contact, EndedBy, LegStage, RecordingState, Role
+from ctc_ari.calls.model import (
+    Agent,
+    Contact,
+    Device,
+    EndedBy,
+    LegStage,
+    RecordingState,
+    Role,
+    SupervisorMode,
+    Target,
+    TransferMode,
+)
 
 __all__ = [
+    "AgentFound",
+    "CancelTransfer",
+    "CompleteTransfer",
     "DeadlinePassed",
     "HangUp",
     "Input",
     "LegAnswered",
     "LegDialed",
     "LegGone",
+    "LegHeld",
     "LegReady",
     "LegRinging",
+    "MoveTo",
+    "NobodyFound",
     "Observed",
+    "PhoneJoins",
+    "PhoneTransfers",
     "RequestFailed",
+    "SecondCall",
     "SendDtmf",
     "SetHeld",
     "SetMuted",
     "SetRecording",
+    "StartTransfer",
+    "StopSupervising",
     "StoreFailed",
     "Stored",
+    "Supervise",
+    "SwapTransfer",
 ]
 
 
@@ -73,6 +97,13 @@ class LegGone(Input, frozen=True):
     sip_status: int | None = None
 
 
+class LegHeld(Input, frozen=True):
+    """The phone's own hold key was pressed, or pressed again (ChannelHold, ChannelUnhold)."""
+
+    role: Role
+    on: bool
+
+
 class RequestFailed(Input, frozen=True):
     """Asterisk refused a request with this HTTP status; None: no answer came in time."""
 
@@ -110,6 +141,84 @@ class SendDtmf(Input, frozen=True):
     digits: str
 
 
+class StartTransfer(Input, frozen=True):
+    """The agent wants the customer to be handed over; `successor` is the id of the call that comes of it."""
+
+    mode: TransferMode
+    target: Target
+    successor: str
+    ring_seconds: int
+
+
+class CompleteTransfer(Input, frozen=True):
+    """The agent leaves; the customer and the target are connected."""
+
+
+class CancelTransfer(Input, frozen=True):
+    """The target is released; the customer is back with the agent."""
+
+
+class SwapTransfer(Input, frozen=True):
+    """The agent talks with the other one of the two, and this one hears music."""
+
+
+class PhoneTransfers(Input, frozen=True):
+    """The agent's phone sent REFER: a blind transfer to what was dialled; without `start` that cannot be called."""
+
+    role: Role
+    to: str = ""
+    start: StartTransfer | None = None
+
+
+class PhoneJoins(Input, frozen=True):
+    """The agent's phone sent REFER with Replaces on this of its two calls: their far ends are to be connected."""
+
+    role: Role
+
+
+class SecondCall(Input, frozen=True):
+    """The agent dials somebody on her phone while the customer is on hold there: she consults."""
+
+    channel: str
+    start: StartTransfer
+
+
+class MoveTo(Input, frozen=True):
+    """The agent wants the call on her other device."""
+
+    device: Device
+    endpoint: str
+
+
+class Supervise(Input, frozen=True):
+    """Somebody with that right wants to listen; again with another mode: to change it."""
+
+    id: str
+    agent: Agent
+    endpoint: str
+    mode: SupervisorMode
+
+
+class StopSupervising(Input, frozen=True):
+    """The supervisor leaves."""
+
+    id: str
+
+
+class AgentFound(Input, frozen=True):
+    """The next of the route who can be rung: her phones, and where the route goes on after her."""
+
+    agent: Agent
+    endpoints: tuple[str, ...]
+    next: int
+
+
+class NobodyFound(Input, frozen=True):
+    """The route is at its end; `busy` when somebody in it has another call."""
+
+    busy: bool = False
+
+
 class DeadlinePassed(Input, frozen=True):
     """The call's deadline is over."""
 
@@ -117,8 +226,8 @@ class DeadlinePassed(Input, frozen=True):
 class Observed(Input, frozen=True):
     """What Asterisk really has of this call, listed after a connection came up.
 
-    A stage of None: there is no such channel. `bridged`: the roles found inside the call's bridge.
-    `asterisk_started` tells whether it is still the Asterisk that the call was placed on.
+    A stage of None, or none at all in `others`: there is no such channel. `bridged`: the roles found inside the call's
+    bridge. `asterisk_started` tells whether it is still the Asterisk that the call was placed on.
     """
 
     agent: LegStage | None
@@ -126,3 +235,13 @@ class Observed(Input, frozen=True):
     bridge: bool
     bridged: frozenset[Role]
     asterisk_started: str
+    others: dict[Role, LegStage] = {}
+
+    def stage(self, role: Role) -> LegStage | None:
+        """What there is of that channel."""
+        match role:
+            case "agent":
+                return self.agent
+            case "customer":
+                return self.customer
+        return self.others.get(role)

@@ -20,18 +20,32 @@ __all__ = [
     "Phase",
     "RecordingState",
     "Role",
+    "Supervisor",
+    "SupervisorMode",
+    "Target",
+    "Transfer",
+    "TransferMode",
+    "TransferState",
     "bridge_id",
     "channel_id",
+    "other_channel_id",
     "owner_of",
     "recording_name",
+    "side_bridge_id",
 ]
 
 Device = Literal["desk", "web"]
-#: Which of the call's channels is meant.
-Role = Literal["agent", "customer"]
+#: Which of the call's channels is meant: `agent`, `customer`, `target` (of a transfer), `device` (the agent's other
+#: one), `second` (another call on her phone), and with a number or an id `offer:1` (a phone rung for a caller),
+#: `supervisor:s1`, `spy:s1`, `former:<channel>` (one that is being released).
+Role = str
 RecordingState = Literal["off", "on", "paused"]
 #: Who or what ended the call.
-EndedBy = Literal["agent", "customer", "api", "limit", "system"]
+EndedBy = Literal["agent", "customer", "target", "api", "limit", "system"]
+TransferMode = Literal["blind", "attended"]
+#: `ringing`: the target's phone; `talking`: the agent consults; then one of the three outcomes.
+TransferState = Literal["ringing", "talking", "completed", "cancelled", "failed"]
+SupervisorMode = Literal["listen", "whisper", "barge"]
 
 
 class CallState(StrEnum):
@@ -48,10 +62,18 @@ class Phase(StrEnum):
 
     #: Its row is being committed; nothing rings.
     PLACING = "placing"
+    #: Somebody calls: the phones of the agent whose turn it is ring.
+    OFFERED = "offered"
     RINGING_AGENT = "ringing_agent"
     RINGING_CUSTOMER = "ringing_customer"
     TALKING = "talking"
-    #: The customer could not be had; the agent hears why.
+    #: Blind transfer: the target's phone rings, and the customer hears that.
+    TRANSFERRING = "transferring"
+    #: Attended transfer: the customer hears music, the agent talks with the target or waits for it.
+    CONSULTING = "consulting"
+    #: The target could not be had and the agent has hung up: her phone rings again.
+    RECALLING = "recalling"
+    #: The other side could not be had; who waits hears why.
     ANNOUNCING = "announcing"
     #: The outcome is final; channels and bridge are being removed.
     ENDING = "ending"
@@ -60,10 +82,14 @@ class Phase(StrEnum):
 
 _PUBLIC = {
     Phase.PLACING: CallState.RINGING_AGENT,
+    Phase.OFFERED: CallState.RINGING_AGENT,
     Phase.RINGING_AGENT: CallState.RINGING_AGENT,
     Phase.RINGING_CUSTOMER: CallState.RINGING_CUSTOMER,
     Phase.ANNOUNCING: CallState.RINGING_CUSTOMER,
     Phase.TALKING: CallState.TALKING,
+    Phase.TRANSFERRING: CallState.TALKING,
+    Phase.CONSULTING: CallState.TALKING,
+    Phase.RECALLING: CallState.TALKING,
     Phase.ENDING: CallState.ENDED,
     Phase.ENDED: CallState.ENDED,
 }
@@ -107,6 +133,8 @@ class Leg(msgspec.Struct, frozen=True):
     channel: str
     endpoint: str
     stage: LegStage = LegStage.ABSENT
+    #: Empty for the agent's and the customer's, which stand in fields of their own.
+    role: Role = ""
 
     @property
     def exists(self) -> bool:
@@ -136,11 +164,67 @@ class Contact(msgspec.Struct, frozen=True):
     name: str
 
 
+class Target(msgspec.Struct, frozen=True):
+    """Where a call can be transferred to, or an inbound call can ring."""
+
+    #: As it was asked for: e-mail, extension, or number in E.164.
+    to: str
+    endpoint: str
+    #: Who answers there; without an e-mail it is nobody we know.
+    agent: Agent
+    #: A number outside, reached through the trunk.
+    outside: bool = False
+
+
+class Transfer(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt to hand the customer over."""
+
+    id: str
+    mode: TransferMode
+    target: Target
+    state: TransferState = "ringing"
+    #: Who asked for it: the API, or the keys of the agent's own phone.
+    by: Literal["api", "phone"] = "api"
+    #: Whom the agent talks with meanwhile.
+    with_: Literal["target", "customer"] = "target"
+    #: The call that the customer and the target will be, once this one has ended.
+    successor: str
+    ring_seconds: int
+    #: The customer was taken out of the conversation for it.
+    parked: bool = False
+    #: The conversation was being recorded; an empty bridge cannot be.
+    recorded: bool = False
+    #: Why it came to nothing: `busy`, `no_answer`, `rejected`, `unreachable`, `failed`, `hangup`.
+    reason: str | None = None
+    started_at: float
+    ended_at: float | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether its outcome is still open."""
+        return self.state in ("ringing", "talking")
+
+
+class Supervisor(msgspec.Struct, frozen=True):
+    """Somebody who listens to a call; `number` names the channels."""
+
+    id: str
+    agent: Agent
+    mode: SupervisorMode
+    number: int
+    #: Of the channel that listens, a new one for each mode.
+    spy: int = 0
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One call; `channel_id` and `bridge_id` name its parts in Asterisk. Times are Unix seconds, UTC."""
 
     id: str
     node: str
+    #: The `linkedid` of its CDR and CEL rows.
+    linkedid: str = ""
+    #: The call that the customer was transferred from.
+    transferred_from: str | None = None
     direction: Literal["outbound", "inbound", "internal"] = "outbound"
     phase: Phase = Phase.PLACING
     agent: Agent
@@ -150,6 +234,12 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     contact: Contact | None = None
     agent_leg: Leg
     customer_leg: Leg
+    #: Whatever other channels the call has at the moment.
+    others: tuple[Leg, ...] = ()
+    #: How many of these there ever were; each has an id of its own.
+    others_made: int = 0
+    #: The bridge in which the sides meet, when it is not named after this call.
+    inherited_bridge: str | None = None
     #: The bridge was asked for and has to be removed at the end.
     bridge: bool = False
     #: When Asterisk started, in its own words: channels of an earlier start are gone.
@@ -161,6 +251,18 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     max_seconds: int
     muted: bool = False
     held: bool = False
+    #: Held by a key of the agent's phone, which alone can end that.
+    held_by_phone: bool = False
+    #: The device that is being rung to take the call over.
+    moving_to: Device | None = None
+    transfers: tuple[Transfer, ...] = ()
+    supervisors: tuple[Supervisor, ...] = ()
+    #: Inbound: the DID that was called, and the agents whose phones rang.
+    did: str | None = None
+    rung: tuple[str, ...] = ()
+    #: Where its route goes on, and why nobody answered so far.
+    route_position: int = 0
+    refusal: EndReason | None = None
     recording: RecordingState = "off"
     #: How many recordings were begun; `recording_name` names each.
     recordings: int = 0
@@ -183,18 +285,80 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         """Whether its outcome is still open."""
         return self.state is not CallState.ENDED
 
-    def leg(self, role: Role) -> Leg:
-        """The channel of that side."""
-        return self.agent_leg if role == "agent" else self.customer_leg
+    @property
+    def bridge_id(self) -> str:
+        """The bridge in which the sides meet."""
+        return self.inherited_bridge or bridge_id(self.id)
 
+    @property
+    def transfer(self) -> Transfer | None:
+        """The one under way, else the last one."""
+        return self.transfers[-1] if self.transfers else None
+
+    @property
+    def side_bridges(self) -> tuple[int, ...]:
+        """The numbers of the bridges in which supervisors listen."""
+        return tuple(supervisor.number for supervisor in self.supervisors if supervisor.mode != "barge")
+
+    @property
+    def on_hold(self) -> bool:
+        """Whether the customer hears music instead of the agent."""
+        if self.phase is Phase.CONSULTING:
+            return self.transfers[-1].with_ == "target"
+        return self.held or self.held_by_phone
+
+    @property
+    def missed(self) -> bool:
+        """A caller to whom nobody talked."""
+        return self.direction == "inbound" and self.answered_at is None and not self.live
+
+    @property
+    def occupies(self) -> tuple[str, ...]:
+        """The agents who cannot be rung for another call meanwhile."""
+        if not self.live:
+            return ()
+        transfer = self.transfers[-1] if self.transfers else None
+        theirs = (transfer.target.agent.email,) if transfer and transfer.open else ()
+        return tuple(email for email in (self.agent.email, *theirs) if email)
+
+    def leg(self, role: Role) -> Leg:
+        """The channel of that side; one that was never there has no name."""
+        if role == "agent":
+            return self.agent_leg
+        if role == "customer":
+            return self.customer_leg
+        for leg in self.others:
+            if leg.role == role:
+                return leg
+        return NO_LEG
+
+    @property
+    def legs(self) -> tuple[tuple[Role, Leg], ...]:
+        """All channels with their roles."""
+        return (("agent", self.agent_leg), ("customer", self.customer_leg), *((leg.role, leg) for leg in self.others))
+
+    def role_of(self, channel: str) -> Role | None:
+        """Whose channel that is."""
+        for role, leg in self.legs:
+            if leg.channel == channel:
+                return role
+        return None
+
+
+NO_LEG = Leg("", "", LegStage.GONE)
 
 _CUSTOMER_SUFFIX = ".c"
 _BRIDGE_SUFFIX = ".b"
 
 
-def channel_id(call_id: str, role: Role) -> str:
+def channel_id(call_id: str, role: Literal["agent", "customer"]) -> str:
     """The agent's channel carries the call's own id, so that it is the `linkedid` of every CDR and CEL row."""
     return call_id if role == "agent" else call_id + _CUSTOMER_SUFFIX
+
+
+def other_channel_id(call_id: str, number: int) -> str:
+    """Any further channel's id. All are equally long: Asterisk refuses an id that a living one begins with."""
+    return f"{call_id}.x{number:03}"
 
 
 def bridge_id(call_id: str) -> str:
@@ -202,15 +366,17 @@ def bridge_id(call_id: str) -> str:
     return call_id + _BRIDGE_SUFFIX
 
 
+def side_bridge_id(call_id: str, number: int) -> str:
+    """The bridge in which a supervisor listens."""
+    return f"{call_id}.y{number:03}"
+
+
 def recording_name(call_id: str, number: int) -> str:
     """What Asterisk calls the call's recording of this number, from 1."""
     return f"{call_id}-{number}"
 
 
-def owner_of(asterisk_id: str) -> tuple[str, Role | Literal["bridge"]]:
-    """The call that a channel's or bridge's id belongs to, and its part in it."""
-    if asterisk_id.endswith(_CUSTOMER_SUFFIX):
-        return asterisk_id.removesuffix(_CUSTOMER_SUFFIX), "customer"
-    if asterisk_id.endswith(_BRIDGE_SUFFIX):
-        return asterisk_id.removesuffix(_BRIDGE_SUFFIX), "bridge"
-    return asterisk_id, "agent"
+def owner_of(asterisk_id: str) -> str:
+    """The call after which a channel or bridge is named."""
+    owner, _, part = asterisk_id.rpartition(".")
+    return owner if part[:1] in tuple("cbxy") else asterisk_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ctc_ari.calls.model import EndReason
 
-__all__ = ["agent_outcome", "customer_outcome", "tone_for"]
+__all__ = ["agent_outcome", "customer_outcome", "tone_for", "transfer_outcome"]
 
 #: RFC 3261 section 21.
 _SIP = {
@@ -50,6 +50,11 @@ def customer_outcome(sip_status: int | None, cause: int | None) -> EndReason:
         "no_answer": EndReason.CUSTOMER_NO_ANSWER,
         "unreachable": EndReason.UNREACHABLE,
     }.get(_kind(sip_status, cause), EndReason.FAILED)
+
+
+def transfer_outcome(sip_status: int | None, cause: int | None) -> str:
+    """Why the target of a transfer did not answer: `busy`, `no_answer`, `rejected`, `unreachable` or `failed`."""
+    return _kind(sip_status, cause)
 
 
 def tone_for(reason: EndReason) -> str:

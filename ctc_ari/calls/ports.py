@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
 from ctc_ari.calls.effects import Request
-from ctc_ari.calls.inputs import Input, Observed
-from ctc_ari.calls.model import Call, Contact
+from ctc_ari.calls.inputs import Input
+from ctc_ari.calls.model import Call, Contact, LegStage
 
-__all__ = ["NOT_SENT", "CallStore", "Feed", "Happening", "Listener", "Replied", "Snapshot", "Telephony"]
+__all__ = [
+    "NOT_SENT",
+    "Arrived",
+    "CallStore",
+    "DialAnswered",
+    "Feed",
+    "Happening",
+    "Heard",
+    "Listener",
+    "Referred",
+    "Replied",
+    "Snapshot",
+    "Telephony",
+]
 
 #: A status that says that the request never left: Asterisk knows nothing of it.
 NOT_SENT = 503
@@ -27,10 +40,54 @@ class Happening(msgspec.Struct, frozen=True):
     at: float
     #: Its position in the call's journal, from 1.
     seq: int
+    #: The only agent it concerns; None: whoever has to do with the call.
+    to: str | None = None
+
+    @property
+    def audience(self) -> tuple[str, ...]:
+        """The agents who are told."""
+        if self.to is not None:
+            return (self.to,)
+        transfer = self.call.transfer
+        if transfer and transfer.target.agent.email and self.event.startswith("call.transfer_"):
+            return self.call.agent.email, transfer.target.agent.email
+        return (self.call.agent.email,)
 
 
 #: Must not block and must not raise.
 Listener = Callable[[Happening], None]
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """The dialplan handed us a channel that we did not make: a caller, or a call dialled on a phone."""
+
+    channel: str
+    kind: Literal["inbound", "dialled"]
+    #: What was called: a DID, or whatever the agent dialled.
+    dialled: str
+    #: Who calls, as the carrier or the phone says; empty when that is withheld.
+    number: str = ""
+    name: str = ""
+    #: The phone's endpoint, as in `PJSIP/1001`.
+    endpoint: str = ""
+
+
+class Referred(msgspec.Struct, frozen=True):
+    """A phone asked for a transfer by its own keys (RFC 3515): to `to`, or of its two calls to each other."""
+
+    to: str
+    #: The other call of that phone; None: a blind transfer.
+    other: str | None = None
+    #: It named another call (RFC 3891, Replaces), and there is none.
+    lost: bool = False
+
+
+class DialAnswered(msgspec.Struct, frozen=True):
+    """A dialled channel was answered; one that was originated comes to the application a moment later."""
+
+
+#: What a channel can tell; an input's role is filled in by the desk, which knows whose channel it is.
+Heard = Input | Arrived | Referred | DialAnswered
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -38,8 +95,10 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     node: str
     asterisk_started: str
-    #: Call id -> what there is of it; a call that is not named has nothing.
-    calls: Mapping[str, Observed]
+    #: Channels of ours, by our ids or in our application, and how far they have come.
+    channels: Mapping[str, LegStage]
+    #: Our bridges and the channels in them.
+    bridges: Mapping[str, frozenset[str]]
 
 
 class Telephony(Protocol):
@@ -74,8 +133,12 @@ class Telephony(Protocol):
         """Carry the requests out in this order. Does not block; `replied` is called once for each."""
         ...
 
-    def discard(self, call_id: str) -> None:
-        """Remove whatever there is of a call that nobody knows."""
+    def discard(self, channels: Sequence[str], bridges: Sequence[str] = ()) -> None:
+        """Remove channels and bridges of ours that belong to no call."""
+        ...
+
+    def leave(self, channel: str) -> None:
+        """Let the dialplan go on with a channel that it handed to us."""
         ...
 
 
@@ -114,5 +177,5 @@ class CallStore(Protocol):
         ...
 
 
-#: Feeds an input to the call with that id.
-Feed = Callable[[str, Input], None]
+#: Takes what a channel told.
+Feed = Callable[[str, Heard], None]

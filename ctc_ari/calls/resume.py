@@ -11,13 +11,16 @@ from ctc_ari.calls.effects import (
     CreateLeg,
     DialLeg,
     Effect,
+    Music,
     StartRingback,
     StopRingback,
+    UnbridgeLegs,
+    Watch,
 )
-from ctc_ari.calls.inputs import Observed
-from ctc_ari.calls.model import Call, EndedBy, EndReason, Leg, LegStage, Phase
+from ctc_ari.calls.inputs import Input, LegAnswered, LegGone, LegReady, LegRinging, Observed
+from ctc_ari.calls.model import Call, EndedBy, EndReason, Leg, LegStage, Phase, Role
 
-__all__ = ["Resumed", "resume"]
+__all__ = ["Resumed", "missed", "reassert", "resume", "watch_again"]
 
 
 class Resumed(msgspec.Struct, frozen=True):
@@ -130,3 +133,55 @@ def _agent_on_the_line(before: Call, call: Call, observed: Observed) -> Resumed:
             return Resumed(call, (*_bridge(observed), DialLeg("customer", call.customer_ring_timeout), BridgeLegs()))
         case _:
             return _with_customer(call, observed)
+
+
+def missed(call: Call, observed: Observed) -> list[Input]:
+    """What happened to the call's channels while nobody listened; who left first is not known, the customer counts."""
+    happened: list[Input] = []
+    order = sorted(call.legs, key=lambda named: _ORDER.get(named[0], len(_ORDER)))
+    for role, leg in order:
+        seen = observed.stage(role)
+        if not leg.exists or role.startswith("spy:"):
+            continue
+        if seen is None:
+            happened.insert(0, LegGone(role)) if role == "customer" else happened.append(LegGone(role))
+        elif seen is LegStage.UP and leg.stage is not LegStage.UP and not role.startswith("former:"):
+            happened.append(LegAnswered(role))
+        elif seen is LegStage.RINGING and leg.stage is LegStage.DIALING:
+            happened.append(LegRinging(role))
+        elif seen is LegStage.READY and leg.stage is LegStage.CREATING:
+            happened.append(LegReady(role))
+    return happened
+
+
+#: A target that is gone brings the customer back to the agent before it is looked at whether she is there.
+_ORDER = {"customer": 0, "target": 1, "second": 2, "agent": 3}
+
+
+def watch_again(call: Call) -> tuple[Effect, ...]:
+    """A new connection is told of no channel that we did not make, unless it asks."""
+    foreign = ["customer"] if call.direction == "inbound" and call.customer_leg.exists else []
+    foreign += ["second"] if call.leg("second").exists else []
+    return tuple(Watch(role) for role in foreign)
+
+
+def reassert(call: Call, observed: Observed) -> tuple[Effect, ...]:
+    """Who is in the bridge, and what those hear who wait: requests may have been lost with the connection."""
+    transfer = call.transfer
+    if not call.live or transfer is None or not (transfer.parked and call.phase in _PARKED):
+        return ()
+    inside: tuple[Role, ...] = ()
+    waits: tuple[Effect, ...] = (StartRingback("customer"),)
+    if call.phase is Phase.CONSULTING:
+        inside = ("second" if call.leg("second").exists else "agent", transfer.with_)
+        waits = (Music("customer" if transfer.with_ == "target" else "target", True),)
+    out = tuple(role for role in ("agent", "customer", "target", "second") if role in observed.bridged - {*inside})
+    missing = tuple(role for role in inside if role not in observed.bridged)
+    return (
+        *((UnbridgeLegs(out),) if out else ()),
+        *((BridgeLegs(missing),) if missing else ()),
+        *waits,
+    )
+
+
+_PARKED = (Phase.TRANSFERRING, Phase.CONSULTING, Phase.RECALLING)

@@ -12,6 +12,7 @@ import click
 from ctc_ari.cli.options import config_option, configuration, one_of, print_table
 
 if TYPE_CHECKING:
+    from ctc_ari.directory import Right
     from ctc_ari.store.pool import Connection
     from ctc_ari.store.tokens import TokenRecord
 
@@ -30,15 +31,29 @@ def token() -> None:
 @click.argument("label", metavar="[NAME]", required=False)
 @click.option("--name", help="What it is for; stands in the log instead of the token.  [default: token, token-2, …]")
 @click.option("--agent", "agents", metavar="EMAIL", multiple=True, help="May act for her only; repeat for several.")
+@click.option(
+    "--right",
+    "rights",
+    type=click.Choice(["admin", "supervise"]),
+    multiple=True,
+    help="May administer over REST, or listen in; repeat for both.  [default: admin for all agents, none for some]",
+)
+@click.option("--no-rights", is_flag=True, help="Calls and contacts only, though it is for all agents.")
 @config_option
-def create(label: str | None, name: str | None, agents: tuple[str, ...]) -> None:
+def create(
+    label: str | None, name: str | None, agents: tuple[str, ...], rights: tuple[Right, ...], no_rights: bool
+) -> None:
     """Create a token for all agents or for some, and print it on the last line.
 
     \b
     Examples:
       ctc-ari token create crm
+      ctc-ari token create links --no-rights
       ctc-ari token create partner --agent anna@example.com --agent bob@example.com
+      ctc-ari token create supervisors --right supervise
     """
+    if rights and no_rights:
+        raise click.UsageError("Give --right or --no-rights, not both")
     from ctc_ari.cli.database import with_database
     from ctc_ari.store.tokens import create_token
 
@@ -46,10 +61,12 @@ def create(label: str | None, name: str | None, agents: tuple[str, ...]) -> None
     now = time.time()
 
     async def work(connection: Connection) -> tuple[TokenRecord, str]:
-        return await create_token(connection, given or await _free_name(connection, now), agents or None, now=now)
+        free = given or await _free_name(connection, now)
+        wanted = rights if rights or no_rights else None
+        return await create_token(connection, free, agents or None, now=now, rights=wanted)
 
     record, secret = with_database(configuration(), work)
-    click.echo(f"Token {record.name} ({record.id}) may act for {_scope(record)}. {_SHOWN_ONCE}")
+    click.echo(f"Token {record.name} ({record.id}) may act for {_scope(record)}{_extras(record)}. {_SHOWN_ONCE}")
     click.echo(secret)
 
 
@@ -129,8 +146,17 @@ def show(as_json: bool, dead_too: bool) -> None:
         click.echo("no tokens yet; `ctc-ari token create crm` creates one", err=True)
     else:
         print_table(
-            ("ID", "NAME", "MAY ACT FOR", "CREATED", "EXPIRES", "REVOKED"),
-            [(r.id, r.name, _scope(r), _time(r.created_at), _time(r.expires_at), _time(r.revoked_at)) for r in tokens],
+            ("ID", "NAME", "MAY ACT FOR", "RIGHTS", "CREATED", "EXPIRES", "REVOKED"),
+            [
+                (
+                    record.id,
+                    record.name,
+                    _scope(record),
+                    ", ".join(sorted(record.rights)),
+                    *map(_time, (record.created_at, record.expires_at, record.revoked_at)),
+                )
+                for record in tokens
+            ],
         )
 
 
@@ -138,11 +164,18 @@ def _scope(record: TokenRecord) -> str:
     return "all agents" if record.agents is None else ", ".join(sorted(record.agents))
 
 
+def _extras(record: TokenRecord) -> str:
+    """What it may do beside calls, in words."""
+    words = {"admin": "administer", "supervise": "listen in"}
+    return "".join(f" and {words[right]}" for right in sorted(record.rights))
+
+
 def _as_json(record: TokenRecord, now: float) -> dict[str, Any]:
     return {
         "id": record.id,
         "name": record.name,
         "agents": None if record.agents is None else sorted(record.agents),
+        "rights": sorted(record.rights),
         "live": record.live(now),
         "created_at": _time(record.created_at),
         "expires_at": _time(record.expires_at),

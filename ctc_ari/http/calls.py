@@ -5,14 +5,28 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import structlog
 from aiohttp import hdrs, web
 
 from ctc_ari.calls.commands import PlaceCall, Placed
-from ctc_ari.calls.model import Call, CallState, Contact, Device, EndedBy, EndReason
+from ctc_ari.calls.model import (
+    Agent,
+    Call,
+    CallState,
+    Contact,
+    Device,
+    EndedBy,
+    EndReason,
+    LegStage,
+    Supervisor,
+    SupervisorMode,
+    Transfer,
+    TransferMode,
+    TransferState,
+)
 from ctc_ari.directory import Principal
 from ctc_ari.errors import (
     BadRequest,
@@ -25,7 +39,19 @@ from ctc_ari.http.answers import json_answer
 from ctc_ari.http.bodies import read_body
 from ctc_ari.http.services import LONGEST_ID, Services, authenticate, is_plain, visible_call
 
-__all__ = ["AgentView", "CallList", "CallView", "Calls", "NewCall", "moment", "view"]
+__all__ = [
+    "AgentView",
+    "CallList",
+    "CallView",
+    "Calls",
+    "NewCall",
+    "SupervisorView",
+    "TransferView",
+    "moment",
+    "supervisor_view",
+    "transfer_view",
+    "view",
+]
 
 PATH = "/api/v1/calls"
 LONGEST_KEY = 255
@@ -51,6 +77,37 @@ class AgentView(msgspec.Struct, frozen=True):
     extension: str | None
 
 
+class TransferView(msgspec.Struct, frozen=True):
+    """One attempt to hand the customer over."""
+
+    id: str
+    mode: TransferMode
+    #: As it was asked for: e-mail, extension, or number.
+    to: str
+    #: Who answers there, when that is an agent.
+    agent: AgentView | None
+    state: TransferState
+    #: Why it failed.
+    reason: str | None
+    #: Whom the agent talks with during a consultation.
+    talking_with: str
+    by: str
+    started_at: str
+    ended_at: str | None
+    #: The call that came of it.
+    call_id: str | None
+
+
+class SupervisorView(msgspec.Struct, frozen=True):
+    """Somebody who listens to a call."""
+
+    id: str
+    agent: AgentView
+    mode: SupervisorMode
+    #: Her phone still rings, or she has taken part since it was answered.
+    state: Literal["ringing", "joined"]
+
+
 class CallView(msgspec.Struct, frozen=True):
     """A call as the contract shows it; every key is always there."""
 
@@ -66,7 +123,16 @@ class CallView(msgspec.Struct, frozen=True):
     recording: bool
     #: Where each recording can be fetched once it has ended.
     recordings: list[str]
-    transfer: None
+    #: The one under way, else the last one.
+    transfer: TransferView | None
+    transferred_from: str | None
+    #: The device that is being rung to take the call over.
+    moving_to: Device | None
+    supervisors: list[SupervisorView]
+    #: Inbound: the number that was called, whose phones rang, and whether nobody talked to the caller.
+    did: str | None
+    rung: list[str]
+    missed: bool
     created_at: str
     agent_answered_at: str | None
     answered_at: str | None
@@ -96,15 +162,21 @@ def view(call: Call) -> CallView:
         id=call.id,
         direction=call.direction,
         state=call.state,
-        agent=AgentView(call.agent.email, call.agent.name, call.agent.extension),
+        agent=_agent_view(call.agent),
         device=call.device,
         contact=call.contact,
         number=call.number,
         muted=call.muted,
-        held=call.held,
+        held=call.on_hold,
         recording=call.recording == "on",
         recordings=[f"{PATH}/{call.id}/recordings/{number}" for number in range(1, call.recordings + 1)],
-        transfer=None,
+        transfer=transfer_view(call.transfer) if call.transfer else None,
+        transferred_from=call.transferred_from,
+        moving_to=call.moving_to,
+        supervisors=[supervisor_view(call, supervisor) for supervisor in call.supervisors] if call.live else [],
+        did=call.did,
+        rung=list(call.rung),
+        missed=call.missed,
         created_at=moment(call.created_at),
         agent_answered_at=_moment_or_none(call.agent_answered_at),
         answered_at=_moment_or_none(call.answered_at),
@@ -112,6 +184,34 @@ def view(call: Call) -> CallView:
         end_reason=call.end_reason,
         ended_by=call.ended_by,
     )
+
+
+def _agent_view(agent: Agent) -> AgentView:
+    return AgentView(agent.email, agent.name, agent.extension)
+
+
+def transfer_view(transfer: Transfer) -> TransferView:
+    """What the outside sees of a transfer."""
+    return TransferView(
+        id=transfer.id,
+        mode=transfer.mode,
+        to=transfer.target.to,
+        agent=_agent_view(transfer.target.agent) if transfer.target.agent.email else None,
+        state=transfer.state,
+        reason=transfer.reason,
+        talking_with=transfer.with_,
+        by=transfer.by,
+        started_at=moment(transfer.started_at),
+        ended_at=_moment_or_none(transfer.ended_at),
+        call_id=transfer.successor if transfer.state == "completed" else None,
+    )
+
+
+def supervisor_view(call: Call, supervisor: Supervisor) -> SupervisorView:
+    """What the outside sees of a supervisor."""
+    joined = call.leg(f"supervisor:{supervisor.id}").stage is LegStage.UP
+    state: Literal["ringing", "joined"] = "joined" if joined else "ringing"
+    return SupervisorView(supervisor.id, _agent_view(supervisor.agent), supervisor.mode, state)
 
 
 class Calls:

@@ -18,6 +18,7 @@ from ctc_ari.http.server import OBSERVER
 from ctc_ari.http.services import Services
 from ctc_ari.http.sessions import Sessions
 from ctc_ari.http.sip import Sip
+from ctc_ari.http.transfers import Transfers
 
 __all__ = ["LARGEST_BODY", "application"]
 
@@ -43,6 +44,7 @@ def application(services: Services) -> web.Application:
         Sessions(services),
         Calls(services),
         Controls(services),
+        Transfers(services),
         events,
         sip,
         Health(services),

@@ -39,7 +39,7 @@ def render(config: Config, out: Path, installation: Installation, *, carrier_bin
 
     `carrier_bind`, such as 127.0.0.1:5070, adds the simulated carrier of the demo. Raises SetupError.
     """
-    values = template_values(config, installation.modules, carrier_bind)
+    values = template_values(config, installation, carrier_bind)
     out = out.absolute()
     values["folder"] = _make_folders(out, installation)
     environment = jinja2.Environment(

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from ctc_ari.config import AgentSeed, Config
 from ctc_ari.errors import SetupError
+from ctc_ari.runtime.dialplan_values import ari_only_transfers, dialplan_values
+from ctc_ari.runtime.installation import Installation
 
 __all__ = ["OPTIONAL_MODULES", "REQUIRED_MODULES", "host_and_port", "template_values"]
 
@@ -76,6 +78,8 @@ REQUIRED_MODULES = (
     "app_echo.so",
     "func_callerid.so",
     "func_channel.so",
+    "func_devstate.so",
+    "func_logic.so",
     "func_strings.so",
     "func_timeout.so",
     "pbx_config.so",
@@ -107,20 +111,22 @@ OPTIONAL_MODULES = (
 _TAKEN = frozenset({"trunk", "ctc-phone", "carrier", "carrier-udp", "phone", "udp", "tcp", "global", "system", "ws"})
 
 
-def template_values(config: Config, modules: Path, carrier_bind: str | None) -> dict[str, Any]:
+def template_values(config: Config, installation: Installation, carrier_bind: str | None) -> dict[str, Any]:
     """Everything the templates name, but for the folders. Raises SetupError with the key that is wrong."""
     if not config.asterisk.nodes:
         raise SetupError("asterisk.nodes: has no entry; Asterisk's own address and password stand in the first one")
     return {
-        "modules": _modules(modules),
+        "modules": _modules(installation.modules),
         "http": _http(config),
         "ari": _ari(config),
         "country": {"GB": "uk", "DE": "de"}.get(config.numbers.default_region, "us"),
         "sip": {"bind": config.asterisk.sip_bind},
-        "trunk": _trunk(config.asterisk.trunk_contact),
+        "trunk": _trunk(config.asterisk.trunk_contact, config.asterisk.trunk_addresses),
         "phones": _phones(config),
-        "codecs": _codecs(modules),
         "webrtc": config.webrtc.enabled,
+        "codecs": _codecs(installation.modules),
+        "ari_only_transfers": ari_only_transfers(installation.version),
+        "inbound": dialplan_values(config),
         "carrier": _carrier(carrier_bind),
     }
 
@@ -164,13 +170,17 @@ def _ari(config: Config) -> dict[str, str]:
     return {"username": node.username, "password": node.password}
 
 
-def _trunk(contact: str | None) -> dict[str, str | None] | None:
+def _trunk(contact: str | None, addresses: tuple[str, ...]) -> dict[str, Any] | None:
     if contact is None:
         return None
-    found = re.match(r"sips?:(?:[^@]+@)?(\[[^]]+\]|[^:;]+)", contact)
-    host = found[1] if found else ""
-    # A carrier on this machine shares its address with the phones here, so the address says nothing.
-    return {"contact": contact, "match": None if is_loopback(host) else host.strip("[]")}
+    found = re.match(r"sips?:(?:[^@]+@)?(\[[^]]+\]|[^:;]+)(?::(\d+))?", contact)
+    host, port = (found[1], found[2] or "5060") if found else ("", "")
+    own = host.strip("[]")
+    if host in ("127.0.0.1", "[::1]", "localhost"):
+        # A carrier on this machine shares its address with the phones here, so only the port tells them apart.
+        # `localhost` may be ::1 to Asterisk and 127.0.0.1 to us.
+        own = f"{'127.0.0.1' if host == 'localhost' else host}:{port}"
+    return {"contact": contact, "matches": (own, *addresses)}
 
 
 def host_and_port(bind: str) -> tuple[str, int]:

@@ -32,12 +32,18 @@ _ADD = """
 with incoming as (
     select * from unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-        $10::float8[], $11::text[]
-    ) as t (id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, snapshot)
+        $10::float8[], $11::text[], $12::text[], $13::text[]
+    ) as t (
+        id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, snapshot, linkedid,
+        transferred_from
+    )
 ), added as (
-    insert into calls (id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, snapshot)
+    insert into calls (
+        id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, snapshot, linkedid,
+        transferred_from
+    )
     select id, node, direction, state, phase, agent_email, device, number, contact_id, to_timestamp(created_at),
-           snapshot::jsonb
+           snapshot::jsonb, linkedid, transferred_from
     from incoming
     on conflict do nothing
     returning id, number, contact_id
@@ -61,17 +67,19 @@ with changed as (
     select id, node, direction, state, phase, agent_email, device, number, contact_id,
            to_timestamp(created_at) as created_at, to_timestamp(agent_answered_at) as agent_answered_at,
            to_timestamp(answered_at) as answered_at, to_timestamp(ended_at) as ended_at, end_reason, ended_by,
-           snapshot::jsonb as snapshot
+           snapshot::jsonb as snapshot, linkedid, transferred_from
     from unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-        $10::float8[], $11::text[], $12::float8[], $13::float8[], $14::float8[], $15::text[], $16::text[]
+        $10::float8[], $11::text[], $12::text[], $13::text[], $14::float8[], $15::float8[], $16::float8[], $17::text[],
+        $18::text[]
     ) as t (
-        id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, snapshot,
-        agent_answered_at, answered_at, ended_at, end_reason, ended_by
+        id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, snapshot, linkedid,
+        transferred_from, agent_answered_at, answered_at, ended_at, end_reason, ended_by
     )
 ), going_on as (
     update calls set
         state = changed.state, phase = changed.phase, contact_id = changed.contact_id,
+        agent_email = changed.agent_email, device = changed.device,
         agent_answered_at = changed.agent_answered_at, answered_at = changed.answered_at,
         snapshot = changed.snapshot, updated_at = now()
     from changed where calls.id = changed.id and changed.state <> 'ended' and calls.state <> 'ended'
@@ -79,13 +87,14 @@ with changed as (
 ), ended as (
     insert into calls (
         id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, agent_answered_at,
-        answered_at, ended_at, end_reason, ended_by, snapshot
+        answered_at, ended_at, end_reason, ended_by, snapshot, linkedid, transferred_from
     )
     select id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, agent_answered_at,
-           answered_at, ended_at, end_reason, ended_by, snapshot
+           answered_at, ended_at, end_reason, ended_by, snapshot, linkedid, transferred_from
     from changed where state = 'ended'
     on conflict (id) do update set
         state = excluded.state, phase = excluded.phase, contact_id = excluded.contact_id,
+        agent_email = excluded.agent_email, device = excluded.device,
         agent_answered_at = excluded.agent_answered_at, answered_at = excluded.answered_at,
         ended_at = excluded.ended_at, end_reason = excluded.end_reason, ended_by = excluded.ended_by,
         snapshot = excluded.snapshot, updated_at = now()
@@ -95,7 +104,7 @@ with changed as (
 )
 insert into call_journal (call_id, seq, at, event)
 select t.call_id, t.seq, to_timestamp(t.at), t.event
-from unnest($17::text[], $18::int[], $19::float8[], $20::text[]) as t (call_id, seq, at, event)
+from unnest($19::text[], $20::int[], $21::float8[], $22::text[]) as t (call_id, seq, at, event)
 join saved on saved.id = t.call_id
 on conflict do nothing
 """
@@ -302,10 +311,15 @@ class PostgresCallStore:
 
     async def _wait_for_ends(self) -> None:
         """An agent's next call must not meet the row of her last one still live."""
-        while {addition.call.agent.email for addition in self._additions} & self._agents_being_written():
+        while self._agents_clicked() & self._agents_being_written():
             self._hurry.set()
             self._saved.clear()
             await self._saved.wait()
+
+    def _agents_clicked(self) -> set[str]:
+        """Whoever placed the new calls; one who is called or takes over may have had another row a moment ago."""
+        calls = (addition.call for addition in self._additions)
+        return {call.agent.email for call in calls if call.direction == "outbound" and not call.transferred_from}
 
     def _agents_being_written(self) -> set[str]:
         return {call.agent.email for changes in (self._changes, self._writing) for call, _ in changes.values()}
@@ -366,6 +380,8 @@ def _call_columns(calls: Sequence[Call]) -> list[list[Any]]:
         [call.contact.id if call.contact else None for call in calls],
         [call.created_at for call in calls],
         [_encode(call).decode() for call in calls],
+        [call.linkedid for call in calls],
+        [call.transferred_from for call in calls],
     ]
 
 

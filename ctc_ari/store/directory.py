@@ -59,6 +59,7 @@ class _Contents(msgspec.Struct, frozen=True):
 
     agents: dict[str, Agent] = {}
     tokens: dict[str, TokenRecord] = {}
+    extensions: dict[str, Agent] = {}
 
 
 class PostgresDirectory:
@@ -141,6 +142,11 @@ class PostgresDirectory:
         except KeyError:
             raise AgentNotFound from None
 
+    def find_agent(self, text: str) -> Agent | None:
+        """By e-mail or by extension."""
+        contents = self._contents
+        return contents.agents.get(text.lower()) or contents.extensions.get(text)
+
     async def contact(self, contact_id: str) -> ContactRecord:
         """A contact, with or without numbers. Raises ContactNotFound, DatabaseUnreachable."""
         try:
@@ -210,4 +216,8 @@ class PostgresDirectory:
 async def _read(connection: Connection) -> _Contents:
     agents = await read_agents(connection)
     tokens = await read_tokens(connection)
-    return _Contents({agent.email: agent for agent in agents}, {token.id: token for token in tokens})
+    return _Contents(
+        {agent.email: agent for agent in agents},
+        {token.id: token for token in tokens},
+        {agent.extension: agent for agent in agents if agent.extension},
+    )

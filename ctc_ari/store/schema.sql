@@ -22,7 +22,11 @@ create table tokens (
     agents     text[],                  -- e-mail addresses it may act for; null: all
     created_at timestamptz not null default now(),
     expires_at timestamptz,
-    revoked_at timestamptz
+    revoked_at timestamptz,
+    rights     text[]      not null default '{}',  -- beside calls: admin, supervise
+    constraint tokens_rights check (
+        rights <@ array['admin', 'supervise'] and (agents is null or not 'admin' = any (rights))
+    )
 );
 create index tokens_name on tokens (name);
 
@@ -59,10 +63,14 @@ create table calls (
     end_reason        text,
     ended_by          text,
     snapshot          jsonb       not null,
-    updated_at        timestamptz not null default now()
+    updated_at        timestamptz not null default now(),
+    linkedid          text        not null default '',
+    transferred_from  text
 );
--- Two clicks at once: the second one's insert fails here.
-create unique index calls_one_live_per_agent on calls (agent_email) where state <> 'ended';
+-- Two clicks at once: the second one's insert fails here. Calls that come to an agent are kept apart in memory.
+create unique index calls_one_live_per_agent on calls (agent_email)
+    where state <> 'ended' and direction = 'outbound' and transferred_from is null;
+create index calls_linkedid on calls (linkedid);
 create index calls_live_by_node on calls (node) where state <> 'ended';
 create index calls_created_at on calls (created_at);
 

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from ctc_ari.app import service
 from ctc_ari.calls.model import Agent
 from ctc_ari.calls.ports import Happening
-from ctc_ari.config import AgentSeed, Asterisk, Config, Database, Limits, Node, RingTimeout, Server
+from ctc_ari.config import AgentSeed, Asterisk, Config, Database, Inbound, Limits, Node, RingTimeout, Server
 from ctc_ari.directory import ContactRecord
 from ctc_ari.runtime import asterisk, processes
 from ctc_ari.store.agents import add_agent
@@ -75,6 +75,12 @@ class Exchange:
     process: processes.Process
     carrier: phones.SippPhone
     agents: phones.SippPhone
+    #: Ports from which somebody may call in as the carrier.
+    callers: tuple[int, ...]
+
+    def did(self, number: str) -> str:
+        """How a caller reaches that number of ours."""
+        return f"sip:{number}@{self.config.asterisk.sip_bind}"
 
     @property
     def ari(self) -> tuple[str, dict[str, str]]:
@@ -187,10 +193,12 @@ async def exchange() -> AsyncIterator[Exchange]:
         rules = {f"4420794600{digits}": behaviour for digits, behaviour in NUMBERS.values()}
         carrier = await stack.enter_async_context(phones.carrier({**rules, "*": phones.answer()}))
         agents = await stack.enter_async_context(phones.carrier(AGENTS, user="agents"))
+        callers = tuple(phones.free_port() for _ in range(3))
         config = Config(
             asterisk=Asterisk(
                 nodes=(Node(name="pbx", ari_url=f"http://127.0.0.1:{phones.free_port()}/ari", password="integration"),),
                 trunk_contact=carrier.uri.replace("carrier@", ""),
+                trunk_addresses=tuple(f"127.0.0.1:{port}" for port in callers),
                 sip_bind=f"127.0.0.1:{phones.free_port()}",
                 caller_id=CARRIER_ID,
                 ring_timeout=RingTimeout(agent=3, customer=3),
@@ -225,7 +233,7 @@ async def exchange() -> AsyncIterator[Exchange]:
         )
         installation = asterisk.find() or asterisk.install()
         process = await stack.enter_async_context(asterisk.running(config, folder / "asterisk", installation))
-        yield Exchange(config, folder, process, carrier, agents)
+        yield Exchange(config, folder, process, carrier, agents, callers)
 
 
 @asynccontextmanager
@@ -234,12 +242,14 @@ async def world(at: Exchange, server: databases.Server, *, app: str, **changes: 
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(server.migrated())
         limits: Limits = changes.pop("limits", at.config.limits)
+        routes: dict[str, str | list[str]] = changes.pop("routes", {})
         config = replace(
             at.config,
             server=changes.pop("http", Server(port=0)),
             database=Database(url=url),
             asterisk=replace(at.config.asterisk, app=app, **changes),
             limits=limits,
+            inbound=Inbound(routes=routes),
         )
         token = await prepare(url)
         heard: list[Happening] = []

@@ -35,6 +35,7 @@ class SippPhone:
     folder: Path
     #: Only times, start lines, Call-IDs and CSeqs are kept: for load.
     light: bool
+    host: str = "127.0.0.1"
 
     def __post_init__(self) -> None:
         self._log = MessageLog(self.folder / "messages.log")
@@ -42,7 +43,7 @@ class SippPhone:
     @property
     def uri(self) -> str:
         """Where it is called: `sip:1001@127.0.0.1:40000`."""
-        return f"sip:{self.user}@127.0.0.1:{self.port}"
+        return f"sip:{self.user}@{self.host}:{self.port}"
 
     @property
     def messages(self) -> list[Message]:
@@ -169,7 +170,12 @@ def sipp_phone(
 
 @asynccontextmanager
 async def carrier(
-    rules: Mapping[str, Behaviour], *, user: str = "carrier", port: int | None = None, light: bool = False
+    rules: Mapping[str, Behaviour],
+    *,
+    user: str = "carrier",
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    light: bool = False,
 ) -> AsyncIterator[SippPhone]:
     """One phone for many numbers: each called number is treated by its rule (see `behaviour.scenario`)."""
     with ExitStack() as stack:
@@ -180,7 +186,7 @@ async def carrier(
             path.write_bytes(tone_ulaw(frequency))
             tones[frequency] = str(path)
         text = scenario(rules, user=user, media_port=stack.enter_context(audio_sink()), tones=tones)
-        async with _running(folder, text, [], user, port, light=light) as phone:
+        async with _running(folder, text, [], user, host, port, light=light) as phone:
             await phone.wait_ready()
             yield phone
 
@@ -197,6 +203,7 @@ async def sipp_caller(
     cancel_after: float | None = None,
     tone: float | None = None,
     headers: Sequence[str] = (),
+    host: str = "127.0.0.1",
     port: int | None = None,
     light: bool = False,
 ) -> AsyncIterator[SippPhone]:
@@ -204,6 +211,7 @@ async def sipp_caller(
 
     It hangs up `hang_up_after` seconds after the answer, or waits for the BYE; it gives up `cancel_after` seconds
     after the INVITE if nobody answers. `headers` are added to the INVITE, as in `Call-Info: <…>;answer-after=0`.
+    A trunk at 127.0.0.1 is known by its `port`, one at another address of this machine by that `host` alone.
     """
     with ExitStack() as stack:
         folder = _folder(stack)
@@ -221,9 +229,9 @@ async def sipp_caller(
             play=play,
             headers=headers,
         )
-        host = to.partition("@")[2].partition(";")[0]
-        options = [host, "-m", str(calls), "-r", str(math.ceil(rate)), "-l", str(calls)]
-        async with _running(folder, text, options, from_, port, light=light) as phone:
+        called = to.partition("@")[2].partition(";")[0]
+        options = [called, "-m", str(calls), "-r", str(math.ceil(rate)), "-l", str(calls)]
+        async with _running(folder, text, options, from_, host, port, light=light) as phone:
             yield phone
 
 
@@ -235,7 +243,7 @@ def _folder(stack: ExitStack) -> Path:
 
 @asynccontextmanager
 async def _running(
-    folder: Path, text: str, options: list[str], user: str, port: int | None, *, light: bool
+    folder: Path, text: str, options: list[str], user: str, host: str, port: int | None, *, light: bool
 ) -> AsyncIterator[SippPhone]:
     port = port or free_port()
     (folder / "phone.xml").write_text(text, encoding="utf-8")
@@ -243,7 +251,7 @@ async def _running(
     if not light:
         logs = ["-trace_msg", "-message_file", "messages.log"]
     command = [
-        *tools().sipp, "-sf", "phone.xml", "-i", "127.0.0.1", "-p", str(port), *options,
+        *tools().sipp, "-sf", "phone.xml", "-i", host, "-p", str(port), *options,
         "-mi", "127.0.0.1", "-mp", str(free_port()),
         "-ci", "127.0.0.1", "-cp", str(free_port()), "-nostdin", "-f", "600",
         # Without the default behaviours no surprise ends a call: the scenario itself deals with all of them.
@@ -253,6 +261,6 @@ async def _running(
     environment = {"PATH": "/usr/bin:/bin", "TERM": "dumb", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
     process = await start(command, output=folder / "output.log", env=environment, cwd=folder)
     try:
-        yield SippPhone(user, port, process, folder, light)
+        yield SippPhone(user, port, process, folder, light, host)
     finally:
         await stop(process, grace=2.0)

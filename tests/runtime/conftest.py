@@ -36,16 +36,22 @@ def free_port() -> int:
 
 @pytest.fixture
 def make_config(tmp_path: Path) -> MakeConfig:
-    """A configuration on free ports; keywords go to `asterisk`, but for `agents`, `password` and `region`."""
+    """A configuration on free ports; keywords go to `asterisk`, but for `agents`, `password`, `region` and `routes`."""
 
     def make(
-        *, agents: list[dict[str, Any]] | None = None, password: str = "secret", region: str = "GB", **changes: Any
+        *,
+        agents: list[dict[str, Any]] | None = None,
+        password: str = "secret",
+        region: str = "GB",
+        routes: dict[str, str | list[str]] | None = None,
+        **changes: Any,
     ) -> Config:
         node = {"name": "pbx1", "ari_url": f"http://127.0.0.1:{free_port()}/ari", "password": password}
         document = {
             "database": {"data_dir": str(tmp_path / "var")},
             "asterisk": {"nodes": [node], "sip_bind": f"127.0.0.1:{free_port()}", **changes},
             "numbers": {"default_region": region},
+            "inbound": {"routes": routes or {}},
             "agents": agents or [],
         }
         return msgspec.convert(document, Config)

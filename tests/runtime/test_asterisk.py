@@ -132,18 +132,21 @@ def test_two_agents_cannot_share_an_endpoint(
 @pytest.mark.parametrize(
     ("contact", "match"),
     [
-        ("sip:127.0.0.1:5070", None),
+        ("sip:127.0.0.1:5070", "127.0.0.1:5070"),
+        ("sip:carrier@localhost", "127.0.0.1:5060"),
+        ("sip:[::1]:5070", "[::1]:5070"),
+        ("sip:127.0.0.2:5070", "127.0.0.2"),
         ("sip:192.0.2.1:5060;transport=tcp", "192.0.2.1"),
         ("sip:[2001:db8::1]", "2001:db8::1"),
     ],
 )
-def test_a_carrier_is_known_by_its_address_unless_phones_share_it(
-    installation: Installation, make_config: MakeConfig, tmp_path: Path, contact: str, match: str | None
+def test_a_carrier_is_known_by_its_address_and_where_phones_share_it_by_its_port(
+    installation: Installation, make_config: MakeConfig, tmp_path: Path, contact: str, match: str
 ) -> None:
     asterisk.render(make_config(trunk_contact=contact), tmp_path / "out", installation)
     text = (tmp_path / "out" / "pjsip.conf").read_text()
     assert f"contact = {contact}".replace(";", "\\;") in text
-    assert (f"match = {match}" in text) if match else ("type = identify" not in text)
+    assert f"endpoint = trunk\nmatch = {match}\n" in text
 
 
 def test_no_module_that_reaches_a_shell_a_file_or_the_network_is_loaded(

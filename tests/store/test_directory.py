@@ -11,7 +11,7 @@ import pytest
 
 from ctc_ari.calls.model import Agent
 from ctc_ari.config import AgentSeed
-from ctc_ari.directory import Directory, hash_token
+from ctc_ari.directory import Directory, Right, hash_token
 from ctc_ari.errors import (
     AgentNotFound,
     ConfigError,
@@ -125,6 +125,45 @@ async def test_wrong_tokens_are_all_refused_alike(directory: PostgresDirectory, 
             directory.authenticate(wrong)
         assert caught.value.message == "Unauthorized due to invalid token"
     assert directory.authenticate(token).agents is None
+
+
+@pytest.mark.parametrize(
+    ("agents", "given", "expected"),
+    [
+        (None, None, {"admin"}),
+        ([ANNA.email], None, set()),
+        (None, [], set()),
+        (None, ["supervise"], {"supervise"}),
+        (None, ["supervise", "admin"], {"admin", "supervise"}),
+        ([ANNA.email], ["supervise"], {"supervise"}),
+    ],
+)
+async def test_a_token_has_the_rights_it_was_given_and_keeps_them_when_rotated(
+    directory: PostgresDirectory,
+    pool: Pool,
+    clock: Clock,
+    agents: list[str] | None,
+    given: list[Right] | None,
+    expected: set[str],
+) -> None:
+    async with pool.acquire() as connection:
+        await add_agent(connection, ANNA)
+        _, first = await create_token(connection, "crm", agents, now=clock.now, rights=given)
+        _, second = await rotate_token(connection, "crm", now=clock.now)
+    for token in (first, second):
+        await until(lambda token=token: opens(directory, token))  # type: ignore[misc]
+        principal = directory.authenticate(token)
+        assert principal.rights == expected
+        assert principal.may_administer == ("admin" in expected)
+        assert principal.may_supervise == ("supervise" in expected)
+
+
+async def test_a_token_for_some_agents_cannot_be_given_what_concerns_all(pool: Pool, clock: Clock) -> None:
+    async with pool.acquire() as connection:
+        await add_agent(connection, ANNA)
+        with pytest.raises(ConfigError, match="admin"):
+            await create_token(connection, "crm", [ANNA.email], now=clock.now, rights=["admin"])
+        assert await read_tokens(connection) == []
 
 
 async def test_only_the_hash_is_stored(pool: Pool, clock: Clock) -> None:

@@ -94,6 +94,16 @@ async def test_an_older_database_is_brought_up_with_what_is_in_it(server: Server
     assert await catalog(url) == await catalog(database_url)
 
 
+async def test_a_token_for_all_agents_that_was_there_administers_and_one_for_some_does_not(server: Server) -> None:
+    async with server.pool(await server.create()) as pool:
+        await pool.execute(migrate.script(None, "0002"))
+        await pool.execute("insert into tokens (id, name, hash) values ('a', 'crm', sha256(''))")
+        await pool.execute("insert into tokens (id, name, hash, agents) values ('b', 'partner', sha256(''), '{a@b}')")
+        await migrate.ensure_current(pool)
+        rows = await pool.fetch("select rights from tokens order by id")
+    assert [row["rights"] for row in rows] == [["admin"], []]
+
+
 async def test_several_processes_at_once_migrate_once(server: Server) -> None:
     url = await server.create()
     async with server.pool(url) as one, server.pool(url) as two, server.pool(url) as three:
@@ -160,6 +170,8 @@ async def test_one_agent_has_one_live_call(pool: Pool) -> None:
         "insert into agents (email, device) values ('a@b', 'fax')",
         "insert into contacts values ('1', 'x'); insert into contact_numbers values ('1', '1@evil')",
         "insert into tokens (id, name, hash) values ('a', 'b', 'short')",
+        "insert into tokens (id, name, hash, rights) values ('a', 'b', sha256(''), '{root}')",
+        "insert into tokens (id, name, hash, agents, rights) values ('a', 'b', sha256(''), '{a@b}', '{admin}')",
     ],
 )
 async def test_the_database_itself_refuses_nonsense(pool: Pool, statement: str) -> None:

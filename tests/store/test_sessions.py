@@ -78,6 +78,7 @@ async def test_it_keeps_sessions(directory: PostgresDirectory) -> None:
 async def test_a_session_opens_at_once_and_acts_for_its_agent_alone(directory: PostgresDirectory, crm: str) -> None:
     session = await signed_in(directory, crm)
     principal = directory.authenticate(session)
+    #: Its maker administers, it does not.
     assert principal == Principal(session.split("_")[1], ANNA.email, frozenset({ANNA.email}), session=True)
     assert session.startswith("ctcs_")
     assert principal.may_act_for("Anna@example.com")

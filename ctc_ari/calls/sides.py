@@ -1,0 +1,259 @@
+"""Channels beside a conversation: the agent's other device, supervisors, and those that are being released.
+
+Whatever happens to them, the two who talk hear nothing of it.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from msgspec.structs import replace
+
+from ctc_ari.calls.effects import (
+    Announce,
+    BridgeLegs,
+    CreateBridge,
+    DestroyBridge,
+    Effect,
+    HangUpLeg,
+    Mute,
+    Originate,
+    Refuse,
+    Spy,
+)
+from ctc_ari.calls.inputs import (
+    Input,
+    LegAnswered,
+    LegDialed,
+    LegGone,
+    LegHeld,
+    LegReady,
+    LegRinging,
+    MoveTo,
+    PhoneJoins,
+    PhoneTransfers,
+    RequestFailed,
+    StopSupervising,
+    Supervise,
+)
+from ctc_ari.calls.model import Call, LegStage, Phase, Role, Supervisor
+from ctc_ari.calls.steps import Handler, Step, add_leg, dismiss, drop, ignore, stage
+from ctc_ari.errors import SupervisorNotFound, WrongState
+
+__all__ = ["SIDES", "barging", "move_to", "release_sides", "side_of", "stop_supervising", "supervise"]
+
+
+def side_of(happened: Input) -> str:
+    """What kind of channel beside the conversation this is about: `device`, `supervisor`, `spy`, `former`; else ``."""
+    about = happened.request if isinstance(happened, RequestFailed) else happened
+    role: Role = getattr(about, "role", "")
+    kind = role.partition(":")[0]
+    return kind if kind in ("device", "supervisor", "spy", "former") else ""
+
+
+# the agent's other device
+
+
+def move_to(call: Call, wish: MoveTo, _now: float) -> Step:
+    """Her other device rings; until it is answered she talks on."""
+    if wish.device in (call.moving_to, call.device):
+        return call, ()
+    if call.moving_to:
+        return call, (Refuse(WrongState),)
+    call = add_leg(replace(call, moving_to=wish.device), "device", wish.endpoint, LegStage.DIALING)
+    return call, (Originate(call.agent_ring_timeout, "device"),)
+
+
+def _moved(call: Call, answered: LegAnswered, _now: float) -> Step:
+    """It takes the place of the one she used, which is released once the new one is in the conversation."""
+    leg, old = call.leg("device"), call.agent_leg
+    if call.moving_to is None or call.phase is not Phase.TALKING:
+        return dismiss(call, "device")
+    former = f"former:{old.channel}"
+    others = tuple(other for other in call.others if other.role != "device")
+    call = replace(
+        call,
+        agent_leg=replace(leg, stage=LegStage.UP, role=""),
+        others=(*others, replace(old, role=former)),
+        device=call.moving_to,
+        moving_to=None,
+        held_by_phone=False,
+    )
+    muted: tuple[Effect, ...] = (Mute("agent", True),) if call.muted else ()
+    call, spies = _spy_again(call)
+    return call, (*muted, BridgeLegs(("agent",)), HangUpLeg(former), *spies, Announce("call.device_changed"))
+
+
+def _not_moved(call: Call, _happened: Input, _now: float) -> Step:
+    return replace(drop(call, "device"), moving_to=None), (Announce("call.device_failed"),)
+
+
+def _device_refused(call: Call, failed: RequestFailed, now: float) -> Step:
+    if isinstance(failed.request, Originate) and failed.status not in (None, 409):
+        return _not_moved(call, failed, now)
+    return call, ()
+
+
+# supervisors
+
+
+def supervise(call: Call, wish: Supervise, _now: float) -> Step:
+    """The supervisor's phone rings; a wish that repeats an id changes how she takes part."""
+    known = next((supervisor for supervisor in call.supervisors if supervisor.id == wish.id), None)
+    if known is not None:
+        return _change_mode(call, known, replace(known, mode=wish.mode))
+    call = add_leg(call, f"supervisor:{wish.id}", wish.endpoint, LegStage.DIALING)
+    supervisor = Supervisor(wish.id, wish.agent, wish.mode, call.others_made)
+    call = replace(call, supervisors=(*call.supervisors, supervisor))
+    return call, (Originate(call.agent_ring_timeout, f"supervisor:{wish.id}"), Announce("call.supervisor_invited"))
+
+
+def stop_supervising(call: Call, wish: StopSupervising, _now: float) -> Step:
+    """She leaves, and nobody notices."""
+    supervisor = next((supervisor for supervisor in call.supervisors if supervisor.id == wish.id), None)
+    if supervisor is None:
+        return call, (Refuse(SupervisorNotFound),)
+    return _release(call, supervisor)
+
+
+def _supervisor_answered(call: Call, answered: LegAnswered, _now: float) -> Step:
+    supervisor = _of(call, answered.role)
+    if supervisor is None:
+        return dismiss(call, answered.role)
+    call, effects = _take_part(stage(call, answered.role, LegStage.UP), supervisor)
+    return call, (*effects, Announce("call.supervisor_joined"))
+
+
+def _take_part(call: Call, supervisor: Supervisor) -> Step:
+    """In the conversation itself, or in a bridge of her own with a channel that listens to the agent's."""
+    if supervisor.mode == "barge":
+        return call, (BridgeLegs((f"supervisor:{supervisor.id}",)),)
+    call, effects = _spy(call, supervisor)
+    return call, (CreateBridge(supervisor.number), *effects)
+
+
+def _spy(call: Call, supervisor: Supervisor) -> Step:
+    role = f"spy:{supervisor.id}"
+    call = add_leg(call, role, "", LegStage.CREATING)
+    return call, (Spy(role, whisper=supervisor.mode == "whisper"),)
+
+
+def _change_mode(call: Call, before: Supervisor, after: Supervisor) -> Step:
+    if before.mode == after.mode:
+        return call, ()
+    others = tuple(after if supervisor.id == after.id else supervisor for supervisor in call.supervisors)
+    call = replace(call, supervisors=others)
+    event = Announce("call.supervisor_changed")
+    if call.leg(f"supervisor:{after.id}").stage is not LegStage.UP:
+        return call, (event,)
+    call, released = dismiss(call, f"spy:{after.id}")
+    if before.mode == "barge" or after.mode == "barge":
+        call, effects = _take_part(call, after)
+        if after.mode == "barge":
+            effects = (*effects, DestroyBridge(after.number))
+    else:
+        call, effects = _spy(call, after)
+    return call, (*released, *effects, event)
+
+
+def _spy_ready(call: Call, ready: LegReady | LegAnswered, _now: float) -> Step:
+    supervisor = _of(call, ready.role)
+    if supervisor is None or call.leg(ready.role).stage is not LegStage.CREATING:
+        return call, ()
+    both = (f"supervisor:{supervisor.id}", ready.role)
+    return stage(call, ready.role, LegStage.UP), (BridgeLegs(both, supervisor.number),)
+
+
+def _spy_again(call: Call) -> Step:
+    """The agent's channel is another one: whoever listened to the old one listens to this."""
+    effects: tuple[Effect, ...] = ()
+    for supervisor in call.supervisors:
+        role = f"spy:{supervisor.id}"
+        if call.leg(role).exists:
+            call, released = dismiss(call, role)
+            call, spies = _spy(call, supervisor)
+            effects = (*effects, *released, *spies)
+    return call, effects
+
+
+def _supervisor_gone(call: Call, gone: LegGone, _now: float) -> Step:
+    """Her phone, or what listened for her: without either nothing is left to hear."""
+    supervisor = _of(call, gone.role)
+    call = drop(call, gone.role)
+    return _release(call, supervisor) if supervisor else (call, ())
+
+
+def _supervisor_refused(call: Call, failed: RequestFailed, now: float) -> Step:
+    role = getattr(failed.request, "role", "")
+    if isinstance(failed.request, Originate) and failed.status not in (None, 409):
+        return _supervisor_gone(call, LegGone(role), now)
+    return call, ()
+
+
+def _spy_refused(call: Call, failed: RequestFailed, now: float) -> Step:
+    role = getattr(failed.request, "role", "")
+    if isinstance(failed.request, Spy) and failed.status not in (None, 409):
+        return _supervisor_gone(call, LegGone(role), now)
+    return call, ()
+
+
+def _release(call: Call, supervisor: Supervisor) -> Step:
+    call, phone = dismiss(call, f"supervisor:{supervisor.id}")
+    call, spy = dismiss(call, f"spy:{supervisor.id}")
+    call = replace(call, supervisors=tuple(other for other in call.supervisors if other.id != supervisor.id))
+    bridge = (DestroyBridge(supervisor.number),) if supervisor.mode != "barge" else ()
+    return call, (*spy, *phone, *bridge, Announce("call.supervisor_left"))
+
+
+def _of(call: Call, role: Role) -> Supervisor | None:
+    wanted = role.partition(":")[2]
+    return next((supervisor for supervisor in call.supervisors if supervisor.id == wanted), None)
+
+
+def barging(call: Call) -> tuple[Role, ...]:
+    """The supervisors who are in the conversation."""
+    roles = (f"supervisor:{supervisor.id}" for supervisor in call.supervisors if supervisor.mode == "barge")
+    return tuple(role for role in roles if call.leg(role).stage is LegStage.UP)
+
+
+# all of them
+
+
+def release_sides(call: Call) -> Step:
+    """The conversation is over: whoever was beside it goes."""
+    effects: tuple[Effect, ...] = ()
+    for supervisor in call.supervisors:
+        call, released = _release(call, supervisor)
+        effects = (*effects, *released)
+    call, device = dismiss(call, "device")
+    return call, (*effects, *device)
+
+
+def _former_gone(call: Call, gone: LegGone, _now: float) -> Step:
+    return drop(call, gone.role), ()
+
+
+def _former_refused(call: Call, failed: RequestFailed, _now: float) -> Step:
+    if isinstance(failed.request, HangUpLeg) and failed.status == 404:
+        return drop(call, failed.request.role), ()
+    return call, ()
+
+
+_KINDS = ("device", "supervisor", "spy", "former")
+_ROWS: dict[type[Input], tuple[Handler, ...]] = {
+    #               device           supervisor            spy            former
+    LegReady:       (ignore,          ignore,               _spy_ready,    ignore),
+    LegDialed:      (ignore,          ignore,               ignore,        ignore),
+    LegRinging:     (ignore,          ignore,               ignore,        ignore),
+    LegAnswered:    (_moved,          _supervisor_answered, _spy_ready,    ignore),
+    LegHeld:        (ignore,          ignore,               ignore,        ignore),
+    LegGone:        (_not_moved,      _supervisor_gone,     _supervisor_gone, _former_gone),
+    PhoneTransfers: (ignore,          ignore,               ignore,        ignore),
+    PhoneJoins:     (ignore,          ignore,               ignore,        ignore),
+    RequestFailed:  (_device_refused, _supervisor_refused,  _spy_refused,  _former_refused),
+}  # fmt: skip
+
+#: What happens to a channel beside the conversation, in every phase in which the call lives.
+SIDES: MappingProxyType[tuple[str, type[Input]], Handler] = MappingProxyType(
+    {(kind, happened): handler for happened, row in _ROWS.items() for kind, handler in zip(_KINDS, row, strict=True)}
+)

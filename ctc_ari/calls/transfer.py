@@ -1,0 +1,559 @@
+"""Handing the customer over, blind or after a consultation, asked for by the API or by the keys of the agent's phone.
+
+    talking ── blind ────> transferring ── target answers ──> the call ends as transferred; its successor goes on
+      ^  ^                  │        ^
+      │  └── no answer, … ──┤        └── she completes, or hangs up, while it rings ──┐
+      │                     └── and she has hung up ──> recalling ── she answers ──> talking
+      └── cancelled, … ── consulting <── attended ── talking                           │
+                              └────────────────────────────────────────────────────────┘
+
+Whoever waits is taken out of the bridge and hears music or ringback there: in the bridge are just those who talk.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from ctc_ari.calls.controls import set_recording
+from ctc_ari.calls.effects import (
+    Announce,
+    AnswerLeg,
+    BridgeLegs,
+    CreateLeg,
+    DialLeg,
+    Effect,
+    HandOver,
+    Music,
+    Mute,
+    Originate,
+    PlaySound,
+    PressKeys,
+    Progress,
+    Refuse,
+    StartRingback,
+    StopRingback,
+    TellPhone,
+    UnbridgeLegs,
+    Watch,
+)
+from ctc_ari.calls.inputs import (
+    DeadlinePassed,
+    HangUp,
+    Input,
+    LegAnswered,
+    LegGone,
+    LegReady,
+    LegRinging,
+    PhoneJoins,
+    PhoneTransfers,
+    RequestFailed,
+    SecondCall,
+    SendDtmf,
+    SetRecording,
+    StartTransfer,
+)
+from ctc_ari.calls.model import (
+    Agent,
+    Call,
+    EndReason,
+    Leg,
+    LegStage,
+    Phase,
+    Role,
+    Target,
+    Transfer,
+    TransferState,
+)
+from ctc_ari.calls.outcomes import agent_outcome, transfer_outcome
+from ctc_ari.calls.sides import barging, release_sides
+from ctc_ari.calls.steps import (
+    RINGING_GRACE,
+    Step,
+    add_leg,
+    dismiss,
+    end,
+    replace_agent,
+    stage,
+    stop_recording,
+    talk_deadline,
+)
+from ctc_ari.errors import TransferInProgress, WrongState
+
+__all__ = [
+    "cancel",
+    "complete",
+    "consult_keys",
+    "gone_in_consultation",
+    "gone_in_recall",
+    "gone_in_transfer",
+    "hung_up",
+    "in_progress",
+    "join",
+    "phone_declined",
+    "phone_gave_up",
+    "phone_transfers",
+    "recall_answered",
+    "recall_failed",
+    "recall_late",
+    "recall_rings",
+    "second_call",
+    "start",
+    "swap",
+    "target_answered",
+    "target_late",
+    "target_ready",
+    "target_rings",
+    "transfer_failed",
+    "turn_away",
+]
+
+#: A short low tone: what was tried did not work.
+FAILED_SOUND = "beeperr"
+#: So soon after a phone was told that its transfer failed, a hang-up is part of that.
+PHONE_GIVES_UP_SECONDS = 2.0
+
+
+# starting
+
+
+def start(call: Call, wish: StartTransfer, now: float) -> Step:
+    """Nothing is heard of it before the target's channel exists: if that cannot be had, the two just talk on."""
+    return _begin(call, wish, "api", now)
+
+
+def phone_transfers(call: Call, refer: PhoneTransfers, now: float) -> Step:
+    """Blind transfer by the phone's key: REFER (RFC 3515)."""
+    if refer.role != "agent":
+        return call, (TellPhone(refer.role, Progress.DECLINED),)
+    if refer.start is None:
+        failed = Transfer(
+            id=f"t{len(call.transfers) + 1}",
+            mode="blind",
+            target=Target(refer.to, "", Agent("")),
+            state="failed",
+            by="phone",
+            successor="",
+            ring_seconds=0,
+            reason="unreachable",
+            started_at=now,
+            ended_at=now,
+        )
+        call = replace(call, transfers=(*call.transfers, failed))
+        return call, (TellPhone("agent", Progress.DECLINED), Announce("call.transfer_cancelled"))
+    return _begin(call, refer.start, "phone", now)
+
+
+def phone_declined(call: Call, refer: PhoneTransfers | PhoneJoins, _now: float) -> Step:
+    """There is nothing to be transferred, or it is being transferred already."""
+    return call, (TellPhone(refer.role, Progress.DECLINED),)
+
+
+def second_call(call: Call, second: SecondCall, now: float) -> Step:
+    """She put the customer on hold with her phone's key and dialled somebody else: an attended transfer, as yet."""
+    call = add_leg(call, "second", call.agent_leg.endpoint, LegStage.RINGING, second.channel)
+    call, effects = _begin(call, second.start, "phone", now)
+    return call, (Watch("second"), *effects)
+
+
+def turn_away(call: Call, second: SecondCall, _now: float) -> Step:
+    """She cannot consult now: her phone's second call is refused."""
+    call = add_leg(call, "second", call.agent_leg.endpoint, LegStage.RINGING, second.channel)
+    return dismiss(call, "second", 21)
+
+
+def in_progress(call: Call, _wish: Input, _now: float) -> Step:
+    """One transfer at a time."""
+    return call, (Refuse(TransferInProgress),)
+
+
+def _begin(call: Call, wish: StartTransfer, by: str, now: float) -> Step:
+    call = add_leg(call, "target", wish.target.endpoint, LegStage.CREATING)
+    transfer = Transfer(
+        id=f"t{len(call.transfers) + 1}",
+        mode=wish.mode,
+        target=wish.target,
+        by="phone" if by == "phone" else "api",
+        successor=wish.successor,
+        ring_seconds=wish.ring_seconds,
+        started_at=now,
+    )
+    call = replace(
+        call,
+        phase=Phase.TRANSFERRING if wish.mode == "blind" else Phase.CONSULTING,
+        transfers=(*call.transfers, transfer),
+        deadline=now + wish.ring_seconds + RINGING_GRACE,
+    )
+    return call, (CreateLeg("target"), Announce("call.transfer_started"))
+
+
+def _now_is(call: Call, **changes: object) -> Call:
+    """The same call, with changes to its transfer."""
+    return replace(call, transfers=(*call.transfers[:-1], replace(call.transfers[-1], **changes)))
+
+
+def _consulting_role(call: Call) -> Role:
+    """The channel on which the agent talks with the target."""
+    return "second" if call.leg("second").exists else "agent"
+
+
+# the target's phone
+
+
+def target_ready(call: Call, ready: LegReady, _now: float) -> Step:
+    """The channel is there: the customer is taken out of the conversation, and the target's phone rings."""
+    if ready.role != "target" or call.leg("target").stage is not LegStage.CREATING:
+        return call, ()
+    call, unheld = _without_hold(call)
+    call = _now_is(stage(call, "target", LegStage.DIALING), parked=True)
+    dial = DialLeg("target", call.transfers[-1].ring_seconds)
+    if call.phase is Phase.TRANSFERRING:
+        call, stopped = _pause_recording(call)
+        unheld = (*stopped, *unheld)
+        here = call.agent_leg.exists
+        out: tuple[Role, ...] = ("agent", "customer") if here else ("customer",)
+        out = (*out, *barging(call))
+        rings = (StartRingback("customer"), StartRingback("agent")) if here else (StartRingback("customer"),)
+        return call, (*unheld, UnbridgeLegs(out), *rings, dial)
+    #: The bridge is never empty: that would end a recording.
+    if call.leg("second").exists:
+        come = (BridgeLegs(("second", "target")), UnbridgeLegs(("agent", "customer")))
+        return call, (*unheld, *come, Music("customer", True), dial)
+    return call, (*unheld, UnbridgeLegs(("customer",)), Music("customer", True), dial, BridgeLegs(("target",)))
+
+
+def _without_hold(call: Call) -> Step:
+    """The waiting that a transfer brings takes the place of that which the agent asked for."""
+    effects: tuple[Effect, ...] = ()
+    if call.held:
+        effects = (Mute("customer", False), Music("customer", False))
+    elif call.held_by_phone:
+        effects = (Music("customer", False),)
+    return replace(call, held=False), effects
+
+
+def _pause_recording(call: Call) -> Step:
+    """A recording ends when nobody is in the bridge any more; it is begun again when they talk again."""
+    call = _now_is(call, recorded=call.recording == "on")
+    return stop_recording(call)
+
+
+def target_rings(call: Call, ringing: LegRinging, _now: float) -> Step:
+    """In a consultation the agent hears it; in a blind transfer both hear ringback already."""
+    if ringing.role != "target" or call.leg("target").stage is not LegStage.DIALING:
+        return call, ()
+    call = stage(call, "target", LegStage.RINGING)
+    if call.phase is Phase.CONSULTING:
+        return call, (StartRingback(_consulting_role(call)),)
+    if _tells_phone(call):
+        return call, (TellPhone("agent", Progress.RINGING),)
+    return call, ()
+
+
+def target_answered(call: Call, answered: LegAnswered, now: float) -> Step:
+    """A blind transfer is complete; a consultation begins."""
+    if answered.role != "target" or call.leg("target").stage is LegStage.UP:
+        return call, ()
+    rang = call.leg("target").stage is LegStage.RINGING
+    call = stage(call, "target", LegStage.UP)
+    if call.phase is Phase.TRANSFERRING:
+        return _connect(call, (StopRingback("customer"),), ("customer", "target"), now)
+    role = _consulting_role(call)
+    effects: tuple[Effect, ...] = (StopRingback(role),) if rang else ()
+    if role == "second":
+        effects = (*effects, AnswerLeg("second"))
+    call = _now_is(replace(call, deadline=talk_deadline(call)), state="talking")
+    return call, effects
+
+
+def target_late(call: Call, _passed: DeadlinePassed, now: float) -> Step:
+    """Nobody answered, or the conversation has lasted too long."""
+    if call.leg("target").stage is LegStage.UP:
+        return end(call, EndReason.COMPLETED, "limit", now)
+    return _come_back(call, "failed", "no_answer", now)
+
+
+# who hangs up
+
+
+def gone_in_transfer(call: Call, gone: LegGone, now: float) -> Step:
+    """While the target's phone rings: the agent may go, and the customer still waits for the target."""
+    before, call = call, stage(call, gone.role, LegStage.GONE)
+    match gone.role:
+        case "customer":
+            return end(call, EndReason.COMPLETED, "customer", now)
+        case "target":
+            return _come_back(call, "failed", _why(before, gone), now)
+        case _:
+            return release_sides(replace(call, muted=False))
+
+
+def gone_in_consultation(call: Call, gone: LegGone, now: float) -> Step:
+    """The agent who hangs up leaves the other two together, as on a desk phone."""
+    before, call = call, stage(call, gone.role, LegStage.GONE)
+    match gone.role:
+        case "customer":
+            return end(call, EndReason.COMPLETED, "customer", now)
+        case "target":
+            return _come_back(call, "failed", _why(before, gone), now)
+        case "second":
+            return _come_back(call, "cancelled", None, now)
+    if call.leg("target").stage is LegStage.UP:
+        return _join(call, now)
+    call, left = release_sides(replace(call, muted=False))
+    call, effects = _go_blind(call)
+    return call, (*left, *effects)
+
+
+def _why(before: Call, gone: LegGone) -> str:
+    if before.leg("target").stage is LegStage.UP:
+        return "hangup"
+    return transfer_outcome(gone.sip_status, gone.cause)
+
+
+def hung_up(call: Call, hang_up: HangUp, now: float) -> Step:
+    """The API ends all of it."""
+    return end(_closed(call, "cancelled", None, now), EndReason.COMPLETED, hang_up.by, now)
+
+
+# the agent's wishes
+
+
+def complete(call: Call, _wish: Input, now: float) -> Step:
+    """Connect the two; before the target answered, the customer waits for that."""
+    return _join(call, now) if call.leg("target").stage is LegStage.UP else _go_blind(call)
+
+
+def join(call: Call, refer: PhoneJoins, now: float) -> Step:
+    """Attended transfer by the phone's keys: REFER with Replaces (RFC 3891), sent on either of its calls."""
+    if call.leg("target").stage is not LegStage.UP:
+        return call, (TellPhone(refer.role, Progress.DECLINED),)
+    call, connected = _join(call, now)
+    return call, (TellPhone(refer.role, Progress.ANSWERED), *connected)
+
+
+def cancel(call: Call, _wish: Input, now: float) -> Step:
+    """The target is released, the customer is back."""
+    return _come_back(call, "cancelled", None, now)
+
+
+def swap(call: Call, _wish: Input, _now: float) -> Step:
+    """Whom she talked with hears music now."""
+    transfer = call.transfers[-1]
+    if transfer.state != "talking" or _consulting_role(call) == "second":
+        return call, (Refuse(WrongState),)
+    next_: Role = "customer" if transfer.with_ == "target" else "target"
+    parked = transfer.with_
+    effects = (UnbridgeLegs((parked,)), Music(parked, True), Music(next_, False), BridgeLegs((next_,)))
+    return _now_is(call, with_=next_), effects
+
+
+def consult_keys(call: Call, keys: SendDtmf, _now: float) -> Step:
+    """Keys go to whom she talks with."""
+    return call, (PressKeys(keys.digits, call.transfers[-1].with_),)
+
+
+def _waiting(call: Call) -> Role:
+    return "customer" if call.transfers[-1].with_ == "target" else "target"
+
+
+# what comes of it
+
+
+def _go_blind(call: Call) -> Step:
+    """From a consultation that has not begun to a blind transfer."""
+    transfer = call.transfers[-1]
+    here = call.agent_leg.exists
+    ringing = call.leg("target").stage is LegStage.RINGING
+    call, released = dismiss(call, "second")
+    call = _now_is(replace(call, phase=Phase.TRANSFERRING), mode="blind")
+    if not transfer.parked:
+        return call, released
+    call, stopped = _pause_recording(call)
+    out: tuple[Role, ...] = ("agent", "target", *barging(call)) if here else ("target",)
+    effects: list[Effect] = [*stopped, UnbridgeLegs(out), Music("customer", False), StartRingback("customer")]
+    if here and not ringing:
+        effects.append(StartRingback("agent"))
+    return call, (*released, *effects)
+
+
+def _join(call: Call, now: float) -> Step:
+    """Whom the agent talked with is in the bridge already."""
+    waiting = _waiting(call)
+    return _connect(call, (Music(waiting, False),), (waiting,), now)
+
+
+def _connect(call: Call, first: tuple[Effect, ...], added: tuple[Role, ...], now: float) -> Step:
+    """The customer and the target are a call of their own from now on; this one has ended."""
+    answered = (TellPhone("agent", Progress.ANSWERED),) if _tells_phone(call) else ()
+    call, stopped = stop_recording(call)
+    call, left_alone = release_sides(call)
+    successor = _successor(call, now)
+    call = _closed(call, "completed", None, now)
+    call, ended = end(
+        replace(stage(stage(call, "customer", LegStage.GONE), "target", LegStage.GONE), bridge=False),
+        EndReason.TRANSFERRED,
+        "agent",
+        now,
+    )
+    return call, (
+        HandOver(successor),
+        *first,
+        BridgeLegs(added),
+        *stopped,
+        *left_alone,
+        *answered,
+        Announce("call.transfer_completed"),
+        *ended,
+    )
+
+
+def _successor(call: Call, now: float) -> Call:
+    """The target is its agent; both are bridged where they were."""
+    transfer, target = call.transfers[-1], call.leg("target")
+    return Call(
+        id=transfer.successor,
+        node=call.node,
+        linkedid=call.linkedid,
+        transferred_from=call.id,
+        direction=call.direction,
+        phase=Phase.TALKING,
+        agent=transfer.target.agent,
+        device="desk",
+        number=call.number,
+        contact=call.contact,
+        did=call.did,
+        agent_leg=Leg(target.channel, target.endpoint, LegStage.UP),
+        customer_leg=replace(call.customer_leg, stage=LegStage.UP),
+        inherited_bridge=call.bridge_id,
+        bridge=True,
+        asterisk_started=call.asterisk_started,
+        stored=True,
+        agent_ring_timeout=call.agent_ring_timeout,
+        customer_ring_timeout=call.customer_ring_timeout,
+        max_seconds=call.max_seconds,
+        created_at=now,
+        agent_answered_at=now,
+        answered_at=now,
+        deadline=now + call.max_seconds,
+    )
+
+
+def _closed(call: Call, state: TransferState, reason: str | None, now: float) -> Call:
+    return _now_is(call, state=state, reason=reason, ended_at=now)
+
+
+def _tells_phone(call: Call) -> bool:
+    """Her phone asked for it on this very channel, and waits for the outcome."""
+    transfer = call.transfers[-1]
+    return transfer.by == "phone" and transfer.mode == "blind" and call.agent_leg.exists
+
+
+def _come_back(call: Call, state: TransferState, reason: str | None, now: float) -> Step:
+    """The customer is the agent's again; if she has gone, her phone rings."""
+    blind, transfer, role = call.phase is Phase.TRANSFERRING, call.transfers[-1], _consulting_role(call)
+    told = (TellPhone("agent", Progress.UNAVAILABLE),) if _tells_phone(call) else ()
+    call, released = dismiss(call, "target")
+    call, hung_up_second = dismiss(call, "second", 17 if reason == "busy" else None)
+    call = _closed(call, state, reason, now)
+    before: tuple[Effect, ...] = (*released, *hung_up_second, *told)
+    event = Announce("call.transfer_cancelled")
+    if not call.agent_leg.exists:
+        return _recall(call, (*before, event), now)
+    call = replace(call, phase=Phase.TALKING, deadline=talk_deadline(call))
+    if not transfer.parked:
+        return call, (*before, event)
+    quiet: tuple[Effect, ...] = (Music("customer", False),)
+    if blind:
+        quiet = (StopRingback("customer"), StopRingback("agent"))
+    elif transfer.state == "ringing" and role == "agent":
+        quiet = (StopRingback("agent"), *quiet)
+    #: The music of her phone's own hold ended when the customer left the bridge.
+    held: tuple[Effect, ...] = (Music("customer", True),) if call.held_by_phone else ()
+    failed: tuple[Effect, ...] = (PlaySound(FAILED_SOUND, "agent"),) if state == "failed" else ()
+    call, recorded = set_recording(call, SetRecording("on"), now) if transfer.recorded else (call, ())
+    back: tuple[Role, ...] = ("customer",)
+    if blind or role == "second":
+        back = ("agent", "customer", *(barging(call) if blind else ()))
+    together = BridgeLegs(back)
+    return call, (*before, *quiet, together, *held, *recorded, *failed, event)
+
+
+# ringing the agent again
+
+
+def _recall(call: Call, effects: tuple[Effect, ...], now: float) -> Step:
+    """The customer hears ringback, as before."""
+    call = replace_agent(call, call.agent_leg.endpoint, LegStage.DIALING)
+    call = replace(
+        call,
+        phase=Phase.RECALLING,
+        muted=False,
+        held_by_phone=False,
+        deadline=now + call.agent_ring_timeout + RINGING_GRACE,
+    )
+    return call, (*effects, Originate(call.agent_ring_timeout))
+
+
+def recall_rings(call: Call, ringing: LegRinging, _now: float) -> Step:
+    """Her phone rings again."""
+    if ringing.role != "agent" or call.agent_leg.stage is not LegStage.DIALING:
+        return call, ()
+    return stage(call, "agent", LegStage.RINGING), (Announce("call.agent_ringing"),)
+
+
+def recall_answered(call: Call, answered: LegAnswered, now: float) -> Step:
+    """They talk again."""
+    if answered.role != "agent":
+        return call, ()
+    call = replace(stage(call, "agent", LegStage.UP), phase=Phase.TALKING, deadline=talk_deadline(call))
+    call, recorded = set_recording(call, SetRecording("on"), now) if call.transfers[-1].recorded else (call, ())
+    return call, (StopRingback("customer"), BridgeLegs(), *recorded, Announce("call.agent_answered"))
+
+
+def phone_gave_up(call: Call, now: float) -> Step | None:
+    """Some phones hang up when a transfer they asked for has failed: the agent is rung again; None: it is not that."""
+    transfer = call.transfer
+    if transfer is None or transfer.by != "phone" or transfer.state != "failed" or transfer.ended_at is None:
+        return None
+    if now - transfer.ended_at > PHONE_GIVES_UP_SECONDS:
+        return None
+    call, stopped = _pause_recording(call)
+    return _recall(
+        call, (*stopped, UnbridgeLegs(("customer",)), Music("customer", False), StartRingback("customer")), now
+    )
+
+
+def gone_in_recall(call: Call, gone: LegGone, now: float) -> Step:
+    """She does not take the customer back, or the customer has waited enough."""
+    call = stage(call, gone.role, LegStage.GONE)
+    if gone.role == "customer":
+        return end(call, EndReason.COMPLETED, "customer", now)
+    return end(call, agent_outcome(gone.sip_status, gone.cause), "agent", now)
+
+
+def recall_failed(call: Call, failed: RequestFailed, now: float) -> Step:
+    """Her phone cannot be rung."""
+    match failed.request, failed.status:
+        case Originate(role="agent"), int(status) if status != 409:
+            return end(stage(call, "agent", LegStage.GONE), EndReason.UNREACHABLE, "system", now)
+        case _:
+            return call, ()
+
+
+def recall_late(call: Call, _passed: DeadlinePassed, now: float) -> Step:
+    """She does not answer."""
+    return end(call, EndReason.AGENT_NO_ANSWER, "system", now)
+
+
+def transfer_failed(call: Call, failed: RequestFailed, now: float) -> Step:
+    """What Asterisk refused; a channel that is just ending is told of by its own event."""
+    match failed.request, failed.status:
+        case _, None | 409:
+            return call, ()
+        case CreateLeg("target"), _:
+            call = stage(call, "target", LegStage.GONE)
+            return _come_back(call, "failed", "unreachable", now)
+        case DialLeg("target"), status if status != 404:
+            return _come_back(call, "failed", "unreachable", now)
+        case _:
+            return call, ()
