@@ -18,6 +18,8 @@ export const CALL: Call = {
   held: false,
   recording: false,
   transfer: null,
+  moving_to: null,
+  missed: false,
   created_at: '2026-03-01T09:30:00.000Z',
   agent_answered_at: null,
   answered_at: null,

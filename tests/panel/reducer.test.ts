@@ -4,6 +4,7 @@ import { canCall, current, mode, obstacle } from '../../ctc_ari/panel/src/core/s
 import { ANNA, a, after, ready, snapshot, told } from './calls.ts';
 
 const TALKING = a({ state: 'talking', agent_answered_at: '2026-03-01T09:30:03.000Z', answered_at: '2026-03-01T09:30:09.000Z' });
+const TRANSFER = { id: 't', mode: 'attended', to: '1002', agent: null, state: 'ringing', reason: null, talking_with: 'customer' } as const;
 const ENDED = a({ ...TALKING, state: 'ended', ended_at: '2026-03-01T09:31:00.000Z', end_reason: 'completed' });
 
 test('a click goes through every stage and ends in the notes', () => {
@@ -24,7 +25,7 @@ test('a caller is offered until somebody answers', () => {
 
 test('a consultation is shown while it lasts, and not after it', () => {
   const consulting = (state: 'ringing' | 'talking' | 'cancelled' | 'failed') =>
-    a({ ...TALKING, transfer: { id: 't', mode: 'attended', to: '1002', state } });
+    a({ ...TALKING, transfer: { ...TRANSFER, state } });
   const shown = (...states: Parameters<typeof consulting>[0][]) =>
     mode(after(...ready, told('answered', TALKING), ...states.map((state) => told('transfer_started', consulting(state)))));
   assert.equal(shown('ringing'), 'consulting');
@@ -34,7 +35,7 @@ test('a consultation is shown while it lasts, and not after it', () => {
 });
 
 test('a transfer that begins closes the search for its target', () => {
-  const began = a({ ...TALKING, transfer: { id: 't', mode: 'attended', to: '1002', state: 'ringing' } });
+  const began = a({ ...TALKING, transfer: TRANSFER });
   const state = after(...ready, told('answered', TALKING), { type: 'screen', screen: 'transfer' }, told('transfer_started', began));
   assert.equal(state.screen, 'home');
 });
@@ -99,4 +100,10 @@ test('no action changes the state it is given', () => {
   const frozen = JSON.stringify(state);
   after(...ready, told('answered', TALKING), told('muted', { ...TALKING, muted: true }), told('ended', ENDED));
   assert.equal(JSON.stringify(state), frozen);
+});
+
+test('a caller who goes on to the next agent is gone without notes', () => {
+  const caller = a({ direction: 'inbound' });
+  const state = after(...ready, told('offered', caller), told('offer_ended', caller));
+  assert.deepEqual([state.calls, state.wrapUp, mode(state)], [[], null, 'idle']);
 });

@@ -34,7 +34,7 @@ export class Api {
   hangUp = (id: string): Promise<void> => this.#send('DELETE', `calls/${id}`);
   set = (id: string, what: 'mute' | 'hold' | 'recording', on: boolean): Promise<void> => this.#send(on ? 'PUT' : 'DELETE', `calls/${id}/${what}`);
   dtmf = (id: string, digits: string): Promise<void> => this.#send('POST', `calls/${id}/dtmf`, { digits });
-  device = (id: string, device: Device): Promise<void> => this.#send('POST', `calls/${id}/device`, { device });
+  device = (id: string, device: Device, again = false): Promise<void> => this.#send('POST', `calls/${id}/device`, { device, again });
   transfer = (id: string, to: string, mode: TransferMode): Promise<Transfer> => this.#send('POST', `calls/${id}/transfers`, { to, mode });
   complete = (id: string, transfer: string): Promise<void> => this.#send('POST', `calls/${id}/transfers/${transfer}/complete`);
   swap = (id: string, transfer: string): Promise<void> => this.#send('POST', `calls/${id}/transfers/${transfer}/swap`);

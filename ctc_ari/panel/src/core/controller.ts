@@ -5,7 +5,7 @@ import { Api, Problem } from './api.ts';
 import type { Agent, Call, Device, TransferMode } from './model.ts';
 import type { Action } from './reducer.ts';
 import type { State, Wish } from './state.ts';
-import { current, offered } from './state.ts';
+import { current, mode, offered } from './state.ts';
 import { Store } from './store.ts';
 import { Stream } from './stream.ts';
 
@@ -142,7 +142,7 @@ export class Controller {
         await this.phone.tryMicrophone();
         this.#say({ type: 'expect' });
       }
-      await this.#wish('device', () => this.api.device(call.id, device));
+      await this.#wish('device', () => this.api.device(call.id, device), true);
       if (this.store.state.notice) return;
     }
     remember(device);
@@ -196,7 +196,7 @@ export class Controller {
   #react(state: State, before: State, action: Action): void {
     if (state.device !== before.device || (state.me !== null) !== (before.me !== null)) this.#beThePhone(state.device === 'web' && state.me !== null);
     if (state.phone === 'unavailable' && before.phone !== 'unavailable') this.#tryAgain();
-    if (state.phone === 'ready' || state.phone !== before.phone) this.#fetchSound(state);
+    this.#fetchSound(state);
     if (state.line === 'idle' && before.line !== 'idle') this.#dispatch({ type: 'soundBlocked', blocked: false });
     if (this.phone.busy && before.calls.length > 0 && state.calls.length === 0) this.phone.drop();
     this.#ring(state);
@@ -270,12 +270,13 @@ export class Controller {
 
   /** After a reload, or when this window takes over: the conversation's sound comes here. */
   #fetchSound(state: State): void {
+    if (state.line !== 'idle') this.#fetched = '';
     const call = current(state);
-    if (state.phone !== 'ready' || state.line !== 'idle' || call?.device !== 'web' || call.agent_answered_at === null) return;
+    if (state.phone !== 'ready' || state.line !== 'idle' || call?.device !== 'web' || mode(state) !== 'talking') return;
     if (this.#fetched === call.id) return;
     this.#fetched = call.id;
     this.phone.expect();
-    void this.#wish('device', () => this.api.device(call.id, 'web'));
+    void this.#wish('device', () => this.api.device(call.id, 'web', true), true);
   }
 
   #say(message: Message): void {

@@ -21,12 +21,13 @@ export interface ContactRef {
 export interface Transfer {
   readonly id: string;
   readonly mode: TransferMode;
+  /** As it was asked for: e-mail, extension, or number. */
   readonly to: string;
-  readonly name?: string | null;
+  readonly agent: Agent | null;
   readonly state: TransferState;
-  readonly reason?: string | null;
+  readonly reason: string | null;
   /** Which of the two the agent talks with during a consultation. */
-  readonly with?: 'customer' | 'target';
+  readonly talking_with: string;
 }
 
 export interface Call {
@@ -41,6 +42,8 @@ export interface Call {
   readonly held: boolean;
   readonly recording: boolean;
   readonly transfer: Transfer | null;
+  readonly moving_to: Device | null;
+  readonly missed: boolean;
   readonly created_at: string;
   readonly agent_answered_at: string | null;
   readonly answered_at: string | null;

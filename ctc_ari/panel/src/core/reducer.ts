@@ -87,6 +87,7 @@ const FULFILLED: Readonly<Record<string, Wish>> = {
   'call.transfer_completed': 'complete',
   'call.transfer_cancelled': 'cancel',
   'call.device_changed': 'device',
+  'call.device_failed': 'device',
 };
 
 function hear(state: State, message: StreamMessage): State {
@@ -99,6 +100,7 @@ function hear(state: State, message: StreamMessage): State {
   const call = (message as { data: Call }).data;
   const wish = FULFILLED[message.type];
   const settled = wish ? settle(state, wish) : state;
+  if (message.type === 'call.offer_ended') return withoutCall(settled, call);
   return live(call) ? withCall(settled, call) : ended(settled, call);
 }
 
@@ -109,6 +111,11 @@ function withCall(state: State, call: Call): State {
   const over = call.transfer !== null && call.transfer.state !== 'ringing' && call.transfer.state !== 'talking';
   const began = call.transfer !== null && !over;
   return { ...state, calls, wrapUp: known ? state.wrapUp : null, screen: began && state.screen === 'transfer' ? 'home' : state.screen };
+}
+
+/** Somebody else's turn: it rings at the next agent of the route. */
+function withoutCall(state: State, call: Call): State {
+  return { ...state, calls: state.calls.filter((each) => each.id !== call.id) };
 }
 
 function ended(state: State, call: Call): State {

@@ -171,7 +171,7 @@ export const parts = css`
   .control { display: flex; flex-direction: column; align-items: center; gap: 6px; font-size: 13px; padding: 2px; border-radius: var(--radius); min-width: 0; }
   .control > span:first-child { display: grid; place-items: center; width: 56px; height: 56px; border-radius: 50%; background: var(--raised); transition: background 0.12s; }
   .control .icon { width: 24px; height: 24px; }
-  .control:not(:disabled):hover > span:first-child { background: var(--pressed); }
+  .control:not(:disabled, [aria-pressed='true']):hover > span:first-child { background: var(--pressed); }
   .control[aria-pressed='true'] > span:first-child { background: var(--text); color: var(--surface); }
   .control[aria-pressed='true'].stop > span:first-child { background: var(--stop); color: var(--on-stop); }
   .control[aria-busy='true'] > span:first-child { animation: blink 1s infinite; }

@@ -48,8 +48,8 @@ function target({ state, does, say }: View, to: string, name: string | null, sec
 export function consulting({ state, does, say }: View, call: Call, transfer: Transfer): TemplateResult {
   const busy = state.pending.some((wish) => wish === 'complete' || wish === 'swap' || wish === 'cancel');
   const talks = transfer.state === 'talking';
-  const withTarget = talks && transfer.with !== 'customer';
-  const name = transfer.name || readable(transfer.to);
+  const withTarget = talks && transfer.talking_with !== 'customer';
+  const name = transfer.agent?.name || readable(transfer.to);
   const attended = transfer.mode === 'attended';
   return html`<div class="page">
     <div class="party ${talks && !withTarget ? 'talks' : ''}">
@@ -57,7 +57,7 @@ export function consulting({ state, does, say }: View, call: Call, transfer: Tra
       <span class="grow"><bdi class="first cut block">${nameOf(call)}</bdi><span class="second">${say.text(talks && !withTarget ? 'talksToYou' : 'waitsOnHold')}</span></span>
     </div>
     <div class="party ${withTarget ? 'talks' : ''}">
-      ${face(transfer.name ?? null)}
+      ${face(transfer.agent?.name ?? null)}
       <span class="grow">
         <bdi class="first cut block">${name}</bdi>
         <span class="second">${talks ? say.text(withTarget ? 'talksToYou' : 'waitsOnHold') : say.text('transferRinging', { name })}</span>
