@@ -48,7 +48,8 @@ def held_by_phone(call: Call, held: LegHeld, _now: float) -> Step:
     if call.held:
         #: Both holds share one music, and the end of hers ended it.
         return call, () if held.on else (Music("customer", True),)
-    return call, (Announce("call.held" if held.on else "call.resumed"),)
+    #: Music that we began, because the customer had to be moved while her phone held, is ours to end.
+    return call, (Announce("call.held"),) if held.on else (Music("customer", False), Announce("call.resumed"))
 
 
 def phone_hold_noted(call: Call, held: LegHeld, _now: float) -> Step:

@@ -11,6 +11,7 @@ What a phone's final answer means is RFC 3261 section 21 and, where no SIP statu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import MappingProxyType
 
 from msgspec.structs import replace
@@ -68,7 +69,7 @@ from ctc_ari.calls.inputs import (
     SwapTransfer,
 )
 from ctc_ari.calls.model import Call, EndedBy, EndReason, LegStage, Phase
-from ctc_ari.calls.resume import missed, reassert, resume, watch_again
+from ctc_ari.calls.resume import is_beside, missed, reassert, resume, watch_again
 from ctc_ari.calls.sides import SIDES, move_to, side_of, stop_supervising, supervise
 from ctc_ari.calls.steps import CLEANUP_RETRY, RINGING_GRACE, Handler, Step, clean_up, end, ignore, refuse, stage
 
@@ -201,9 +202,20 @@ def _observed(call: Call, observed: Observed, now: float) -> Step:
     if before.phase is Phase.PLACING:
         call = replace(call, deadline=now + call.agent_ring_timeout + RINGING_GRACE)
     call, effects = _note_progress(call, (*watch_again(call), *outcome.effects), now)
-    for happened in missed(call, observed):
-        call, more = step(call, happened, now)
-        effects = (*effects, *more)
+    #: The two who talk have been judged; a channel just asked for need not be listed yet.
+    beside = [(channel, happened) for channel, happened in missed(call, observed) if is_beside(call, channel)]
+    call, more = _catch_up(call, beside, now)
+    return call, (*effects, *more)
+
+
+def _catch_up(call: Call, missed: Sequence[tuple[str, Input]], now: float) -> Step:
+    """Tell what was missed, one after the other; what one leads to may give the next channel another role."""
+    effects: tuple[Effect, ...] = ()
+    for channel, happened in missed:
+        role = call.role_of(channel)
+        if role is not None:
+            call, more = step(call, replace(happened, role=role), now)
+            effects = (*effects, *more)
     return call, effects
 
 
@@ -222,18 +234,21 @@ def _caught_up(call: Call, observed: Observed, now: float) -> Step:
     """What was missed is told now, one after the other, as if it had just happened."""
     if observed.asterisk_started != call.asterisk_started:
         return end(call, EndReason.LOST, "system", now)
-    effects: tuple[Effect, ...] = watch_again(call)
-    for happened in missed(call, observed):
-        call, more = step(call, happened, now)
-        effects = (*effects, *more)
-    return call, (*effects, *reassert(call, observed))
+    watched = watch_again(call)
+    call, effects = _catch_up(call, missed(call, observed), now)
+    return call, (*watched, *effects, *reassert(call, observed))
 
 
 def _observed_ending(call: Call, observed: Observed, _now: float) -> Step:
-    """What is listed has to go, even a channel we thought gone: its creation was carried out late."""
+    """What is listed has to go, even a channel we thought gone: its creation was carried out late.
+
+    Who was handed over goes on in the successor, and in the same bridge.
+    """
+    handed_over = call.end_reason is EndReason.TRANSFERRED
     for role, _ in call.legs:
-        call = stage(call, role, observed.stage(role) or LegStage.GONE)
-    return clean_up(replace(call, bridge=call.bridge or observed.bridge))
+        if not (handed_over and role in ("customer", "target")):
+            call = stage(call, role, observed.stage(role) or LegStage.GONE)
+    return clean_up(replace(call, bridge=call.bridge or (observed.bridge and not handed_over)))
 
 
 _OUT, _IN, _X = outbound, inbound, transfer

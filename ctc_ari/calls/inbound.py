@@ -100,7 +100,7 @@ def offer_rings(call: Call, ringing: LegRinging, _now: float) -> Step:
 
 def offer_answered(call: Call, answered: LegAnswered, now: float) -> Step:
     """The first to answer has it, the others stop ringing."""
-    if not call.leg(answered.role).exists:
+    if not (answered.role.startswith("offer:") and call.leg(answered.role).exists):
         return call, ()
     winner = call.leg(answered.role)
     call = drop(call, answered.role)

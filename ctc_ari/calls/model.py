@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Literal
 
@@ -349,6 +350,7 @@ NO_LEG = Leg("", "", LegStage.GONE)
 
 _CUSTOMER_SUFFIX = ".c"
 _BRIDGE_SUFFIX = ".b"
+_PART = re.compile(r"[cb]|[xy][0-9]{3,}")
 
 
 def channel_id(call_id: str, role: Literal["agent", "customer"]) -> str:
@@ -379,4 +381,4 @@ def recording_name(call_id: str, number: int) -> str:
 def owner_of(asterisk_id: str) -> str:
     """The call after which a channel or bridge is named."""
     owner, _, part = asterisk_id.rpartition(".")
-    return owner if part[:1] in tuple("cbxy") else asterisk_id
+    return owner if _PART.fullmatch(part) else asterisk_id

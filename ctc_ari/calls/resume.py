@@ -20,7 +20,7 @@ from ctc_ari.calls.effects import (
 from ctc_ari.calls.inputs import Input, LegAnswered, LegGone, LegReady, LegRinging, Observed
 from ctc_ari.calls.model import Call, EndedBy, EndReason, Leg, LegStage, Phase, Role
 
-__all__ = ["Resumed", "missed", "reassert", "resume", "watch_again"]
+__all__ = ["Resumed", "is_beside", "missed", "reassert", "resume", "watch_again"]
 
 
 class Resumed(msgspec.Struct, frozen=True):
@@ -135,22 +135,27 @@ def _agent_on_the_line(before: Call, call: Call, observed: Observed) -> Resumed:
             return _with_customer(call, observed)
 
 
-def missed(call: Call, observed: Observed) -> list[Input]:
+def is_beside(call: Call, channel: str) -> bool:
+    """Whether that is neither the agent's nor the customer's channel."""
+    return channel not in (call.agent_leg.channel, call.customer_leg.channel)
+
+
+def missed(call: Call, observed: Observed) -> list[tuple[str, Input]]:
     """What happened to the call's channels while nobody listened; who left first is not known, the customer counts."""
-    happened: list[Input] = []
+    happened: list[tuple[str, Input]] = []
     order = sorted(call.legs, key=lambda named: _ORDER.get(named[0], len(_ORDER)))
     for role, leg in order:
         seen = observed.stage(role)
         if not leg.exists or role.startswith("spy:"):
             continue
         if seen is None:
-            happened.insert(0, LegGone(role)) if role == "customer" else happened.append(LegGone(role))
+            happened.append((leg.channel, LegGone(role)))
         elif seen is LegStage.UP and leg.stage is not LegStage.UP and not role.startswith("former:"):
-            happened.append(LegAnswered(role))
+            happened.append((leg.channel, LegAnswered(role)))
         elif seen is LegStage.RINGING and leg.stage is LegStage.DIALING:
-            happened.append(LegRinging(role))
+            happened.append((leg.channel, LegRinging(role)))
         elif seen is LegStage.READY and leg.stage is LegStage.CREATING:
-            happened.append(LegReady(role))
+            happened.append((leg.channel, LegReady(role)))
     return happened
 
 
@@ -173,7 +178,7 @@ def reassert(call: Call, observed: Observed) -> tuple[Effect, ...]:
     inside: tuple[Role, ...] = ()
     waits: tuple[Effect, ...] = (StartRingback("customer"),)
     if call.phase is Phase.CONSULTING:
-        inside = ("second" if call.leg("second").exists else "agent", transfer.with_)
+        inside = ("second" if transfer.by == "phone" else "agent", transfer.with_)
         waits = (Music("customer" if transfer.with_ == "target" else "target", True),)
     out = tuple(role for role in ("agent", "customer", "target", "second") if role in observed.bridged - {*inside})
     missing = tuple(role for role in inside if role not in observed.bridged)

@@ -46,8 +46,10 @@ __all__ = ["SIDES", "barging", "move_to", "release_sides", "side_of", "stop_supe
 def side_of(happened: Input) -> str:
     """What kind of channel beside the conversation this is about: `device`, `supervisor`, `spy`, `former`; else ``."""
     about = happened.request if isinstance(happened, RequestFailed) else happened
-    role: Role = getattr(about, "role", "")
-    kind = role.partition(":")[0]
+    if getattr(about, "side", 0):
+        return "supervisor"
+    roles: tuple[Role, ...] = getattr(about, "roles", ()) or (getattr(about, "role", ""),)
+    kind = roles[0].partition(":")[0]
     return kind if kind in ("device", "supervisor", "spy", "former") else ""
 
 
@@ -70,7 +72,8 @@ def _moved(call: Call, answered: LegAnswered, _now: float) -> Step:
     """It takes the place of the one she used, which is released once the new one is in the conversation."""
     leg, old = call.leg("device"), call.agent_leg
     if call.moving_to is None or call.phase is not Phase.TALKING:
-        return dismiss(call, "device")
+        call, released = dismiss(replace(call, moving_to=None), "device")
+        return call, (*released, Announce("call.device_failed"))
     former = f"former:{old.channel}"
     others = tuple(other for other in call.others if other.role != "device")
     call = replace(
@@ -122,6 +125,8 @@ def _supervisor_answered(call: Call, answered: LegAnswered, _now: float) -> Step
     supervisor = _of(call, answered.role)
     if supervisor is None:
         return dismiss(call, answered.role)
+    if call.leg(answered.role).stage is LegStage.UP:
+        return call, ()
     call, effects = _take_part(stage(call, answered.role, LegStage.UP), supervisor)
     return call, (*effects, Announce("call.supervisor_joined"))
 
@@ -186,10 +191,22 @@ def _supervisor_gone(call: Call, gone: LegGone, _now: float) -> Step:
 
 
 def _supervisor_refused(call: Call, failed: RequestFailed, now: float) -> Step:
-    role = getattr(failed.request, "role", "")
-    if isinstance(failed.request, Originate) and failed.status not in (None, 409):
-        return _supervisor_gone(call, LegGone(role), now)
-    return call, ()
+    match failed.request, failed.status:
+        case _, None | 409:
+            return call, ()
+        case Originate(role=role), _:
+            return _supervisor_gone(call, LegGone(role), now)
+        case BridgeLegs(), 400:
+            #: "Channel not found": its own event tells.
+            return call, ()
+        case ((CreateBridge(side=side) | BridgeLegs(side=side)), _) if side:
+            heard_by = next((supervisor for supervisor in call.supervisors if supervisor.number == side), None)
+        case BridgeLegs(roles=(role, *_)), _:
+            heard_by = _of(call, role)
+        case _:
+            return call, ()
+    #: She would hear nothing.
+    return _release(call, heard_by) if heard_by else (call, ())
 
 
 def _spy_refused(call: Call, failed: RequestFailed, now: float) -> Step:
@@ -227,7 +244,7 @@ def release_sides(call: Call) -> Step:
     for supervisor in call.supervisors:
         call, released = _release(call, supervisor)
         effects = (*effects, *released)
-    call, device = dismiss(call, "device")
+    call, device = dismiss(replace(call, moving_to=None), "device")
     return call, (*effects, *device)
 
 

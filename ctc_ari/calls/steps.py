@@ -110,7 +110,11 @@ def stop_recording(call: Call) -> Step:
 
 
 def end(call: Call, reason: EndReason, by: EndedBy, now: float) -> Step:
-    """The outcome is final: what is left over goes."""
+    """The outcome is final: what is left over goes, and a transfer under way comes to nothing."""
+    told: tuple[Effect, ...] = ()
+    if call.transfer and call.transfer.open:
+        given_up = replace(call.transfer, state="cancelled", ended_at=now)
+        call, told = replace(call, transfers=(*call.transfers[:-1], given_up)), (Announce("call.transfer_cancelled"),)
     call = replace(
         call,
         phase=Phase.ENDING,
@@ -121,7 +125,7 @@ def end(call: Call, reason: EndReason, by: EndedBy, now: float) -> Step:
         deadline=now + CLEANUP_RETRY,
     )
     call, effects = clean_up(call)
-    return call, (*effects, Announce("call.ended"))
+    return call, (*told, *effects, Announce("call.ended"))
 
 
 def clean_up(call: Call) -> Step:

@@ -23,6 +23,7 @@ from ctc_ari.calls.effects import (
     DialLeg,
     Effect,
     HandOver,
+    HangUpLeg,
     Music,
     Mute,
     Originate,
@@ -156,9 +157,10 @@ def second_call(call: Call, second: SecondCall, now: float) -> Step:
 
 
 def turn_away(call: Call, second: SecondCall, _now: float) -> Step:
-    """She cannot consult now: her phone's second call is refused."""
-    call = add_leg(call, "second", call.agent_leg.endpoint, LegStage.RINGING, second.channel)
-    return dismiss(call, "second", 21)
+    """She cannot consult now, or does already: that call of her phone's is refused."""
+    former = f"former:{second.channel}"
+    call = add_leg(call, former, call.agent_leg.endpoint, LegStage.RINGING, second.channel)
+    return call, (Watch(former), HangUpLeg(former, 21))
 
 
 def in_progress(call: Call, _wish: Input, _now: float) -> Step:
@@ -193,7 +195,8 @@ def _now_is(call: Call, **changes: object) -> Call:
 
 def _consulting_role(call: Call) -> Role:
     """The channel on which the agent talks with the target."""
-    return "second" if call.leg("second").exists else "agent"
+    transfer = call.transfers[-1]
+    return "second" if transfer.by == "phone" and transfer.mode == "attended" else "agent"
 
 
 # the target's phone
@@ -213,12 +216,17 @@ def target_ready(call: Call, ready: LegReady, _now: float) -> Step:
         out: tuple[Role, ...] = ("agent", "customer") if here else ("customer",)
         out = (*out, *barging(call))
         rings = (StartRingback("customer"), StartRingback("agent")) if here else (StartRingback("customer"),)
-        return call, (*unheld, UnbridgeLegs(out), *rings, dial)
+        return call, (*unheld, *_out(*out), *rings, dial)
     #: The bridge is never empty: that would end a recording.
-    if call.leg("second").exists:
-        come = (BridgeLegs(("second", "target")), UnbridgeLegs(("agent", "customer")))
+    if _consulting_role(call) == "second":
+        come = (BridgeLegs(("second", "target")), *_out("agent", "customer"))
         return call, (*unheld, *come, Music("customer", True), dial)
-    return call, (*unheld, UnbridgeLegs(("customer",)), Music("customer", True), dial, BridgeLegs(("target",)))
+    return call, (*unheld, *_out("customer"), Music("customer", True), dial, BridgeLegs(("target",)))
+
+
+def _out(*roles: Role) -> tuple[UnbridgeLegs, ...]:
+    """One after the other: Asterisk removes all that a request names, or none when one of them has just gone."""
+    return tuple(UnbridgeLegs((role,)) for role in roles)
 
 
 def _without_hold(call: Call) -> Step:
@@ -233,7 +241,7 @@ def _without_hold(call: Call) -> Step:
 
 def _pause_recording(call: Call) -> Step:
     """A recording ends when nobody is in the bridge any more; it is begun again when they talk again."""
-    call = _now_is(call, recorded=call.recording == "on")
+    call = _now_is(call, recorded=call.recording == "on" or (call.transfers[-1].open and call.transfers[-1].recorded))
     return stop_recording(call)
 
 
@@ -312,7 +320,7 @@ def _why(before: Call, gone: LegGone) -> str:
 
 def hung_up(call: Call, hang_up: HangUp, now: float) -> Step:
     """The API ends all of it."""
-    return end(_closed(call, "cancelled", None, now), EndReason.COMPLETED, hang_up.by, now)
+    return end(call, EndReason.COMPLETED, hang_up.by, now)
 
 
 # the agent's wishes
@@ -362,16 +370,17 @@ def _waiting(call: Call) -> Role:
 def _go_blind(call: Call) -> Step:
     """From a consultation that has not begun to a blind transfer."""
     transfer = call.transfers[-1]
-    here = call.agent_leg.exists
+    #: With a call of its own for the consultation, her phone's first one is out already.
+    here, inside = call.agent_leg.exists, _consulting_role(call) == "agent"
     ringing = call.leg("target").stage is LegStage.RINGING
     call, released = dismiss(call, "second")
     call = _now_is(replace(call, phase=Phase.TRANSFERRING), mode="blind")
     if not transfer.parked:
         return call, released
     call, stopped = _pause_recording(call)
-    out: tuple[Role, ...] = ("agent", "target", *barging(call)) if here else ("target",)
-    effects: list[Effect] = [*stopped, UnbridgeLegs(out), Music("customer", False), StartRingback("customer")]
-    if here and not ringing:
+    out: tuple[Role, ...] = ("agent", "target", *barging(call)) if here and inside else ("target",)
+    effects: list[Effect] = [*stopped, *_out(*out), Music("customer", False), StartRingback("customer")]
+    if here and not (inside and ringing):
         effects.append(StartRingback("agent"))
     return call, (*released, *effects)
 
@@ -403,7 +412,8 @@ def _connect(call: Call, first: tuple[Effect, ...], added: tuple[Role, ...], now
         *left_alone,
         *answered,
         Announce("call.transfer_completed"),
-        *ended,
+        #: Who was beside the conversation has been released just now.
+        *(effect for effect in ended if effect not in left_alone),
     )
 
 
@@ -457,8 +467,11 @@ def _come_back(call: Call, state: TransferState, reason: str | None, now: float)
     call = _closed(call, state, reason, now)
     before: tuple[Effect, ...] = (*released, *hung_up_second, *told)
     event = Announce("call.transfer_cancelled")
-    if not call.agent_leg.exists:
+    if not call.agent_leg.exists and transfer.parked:
         return _recall(call, (*before, event), now)
+    if not call.agent_leg.exists:
+        call, stopped = _pause_recording(call)
+        return _recall(call, (*before, *stopped, UnbridgeLegs(("customer",)), StartRingback("customer"), event), now)
     call = replace(call, phase=Phase.TALKING, deadline=talk_deadline(call))
     if not transfer.parked:
         return call, (*before, event)
@@ -471,11 +484,10 @@ def _come_back(call: Call, state: TransferState, reason: str | None, now: float)
     held: tuple[Effect, ...] = (Music("customer", True),) if call.held_by_phone else ()
     failed: tuple[Effect, ...] = (PlaySound(FAILED_SOUND, "agent"),) if state == "failed" else ()
     call, recorded = set_recording(call, SetRecording("on"), now) if transfer.recorded else (call, ())
-    back: tuple[Role, ...] = ("customer",)
-    if blind or role == "second":
-        back = ("agent", "customer", *(barging(call) if blind else ()))
-    together = BridgeLegs(back)
-    return call, (*before, *quiet, together, *held, *recorded, *failed, event)
+    back: tuple[Role, ...] = ("agent", "customer") if blind or role == "second" else ("customer",)
+    #: Asterisk bridges all that a request names, or none: a supervisor who has just gone must not keep them apart.
+    barge = (BridgeLegs(barging(call)),) if blind and barging(call) else ()
+    return call, (*before, *quiet, BridgeLegs(back), *barge, *held, *recorded, *failed, event)
 
 
 # ringing the agent again
@@ -518,9 +530,10 @@ def phone_gave_up(call: Call, now: float) -> Step | None:
     if now - transfer.ended_at > PHONE_GIVES_UP_SECONDS:
         return None
     call, stopped = _pause_recording(call)
-    return _recall(
-        call, (*stopped, UnbridgeLegs(("customer",)), Music("customer", False), StartRingback("customer")), now
-    )
+    call, left = release_sides(call)
+    mute: tuple[Effect, ...] = (Mute("customer", False),) if call.held else ()
+    waits = (UnbridgeLegs(("customer",)), *mute, Music("customer", False), StartRingback("customer"))
+    return _recall(replace(call, held=False), (*stopped, *left, *waits), now)
 
 
 def gone_in_recall(call: Call, gone: LegGone, now: float) -> Step:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ctc_ari.calls.ids import belongs_to, new_call_id
-from ctc_ari.calls.model import bridge_id, channel_id, owner_of
+from ctc_ari.calls.model import bridge_id, channel_id, other_channel_id, owner_of, side_bridge_id
 
 APPS = st.from_regex(r"[A-Za-z0-9_-]+", fullmatch=True)
 
@@ -49,6 +50,23 @@ def test_another_application_on_the_same_asterisk_is_left_alone() -> None:
 def test_every_part_leads_back_to_its_call(value: int) -> None:
     """A hex id may end in any letter: the suffixes have a dot."""
     call_id = f"ctc-{value:032x}"
-    assert owner_of(channel_id(call_id, "agent")) == (call_id, "agent")
-    assert owner_of(channel_id(call_id, "customer")) == (call_id, "customer")
-    assert owner_of(bridge_id(call_id)) == (call_id, "bridge")
+    parts = [
+        channel_id(call_id, "agent"),
+        channel_id(call_id, "customer"),
+        bridge_id(call_id),
+        *(part(call_id, number) for part in (other_channel_id, side_bridge_id) for number in (1, 12, 999)),
+    ]
+    assert {owner_of(part) for part in parts} == {call_id}
+    assert len(set(parts)) == len(parts)
+
+
+def test_what_bears_no_calls_name_is_its_own() -> None:
+    for foreign in ("1731000000.12", "somebody.else", "", "ctc-1.", "1731000000.12.3"):
+        assert owner_of(foreign) == foreign
+
+
+def test_no_channel_s_id_begins_with_that_of_one_made_earlier() -> None:
+    """Asterisk refuses an id that a living channel's begins with; the agent's own comes first."""
+    made = [channel_id("ctc-0", "customer"), *(other_channel_id("ctc-0", number) for number in range(1, 40))]
+    for earlier, later in itertools.combinations(made, 2):
+        assert not earlier.startswith(later)

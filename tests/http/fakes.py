@@ -9,7 +9,19 @@ from contextlib import asynccontextmanager
 
 from ctc_ari.calls.commands import PlaceCall, Placed
 from ctc_ari.calls.inputs import Input
-from ctc_ari.calls.model import Agent, Call, EndReason, Leg, Phase
+from ctc_ari.calls.model import (
+    Agent,
+    Call,
+    Device,
+    EndReason,
+    Leg,
+    Phase,
+    Supervisor,
+    SupervisorMode,
+    Target,
+    Transfer,
+    TransferMode,
+)
 from ctc_ari.directory import ContactRecord, NewSession, Principal
 from ctc_ari.errors import (
     AgentNotFound,
@@ -26,6 +38,8 @@ from ctc_ari.web_phones import SipAccount, account_name
 
 TOKEN = "ctc_0a1b2c3d4e5f_everyone-MDEyMzQ1Njc4OWFiY2RlZg"
 ANNAS_TOKEN = "ctc_0a1b2c3d4e60_anna-only-MDEyMzQ1Njc4OWFiY2Rl"
+SUPERVISORS_TOKEN = "ctc_0a1b2c3d4e62_listens-in-MDEyMzQ1Njc4OWFiY2Rl"
+BOUND_SUPERVISORS_TOKEN = "ctc_0a1b2c3d4e63_anna-only-MDEyMzQ1Njc4OWFiY2R"
 ANNAS_SESSION = "ctcs_0a1b2c3d4e61_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY"
 NUMBER = "+442079460123"
 ANNA = Agent(email="anna@example.com", name="Anna Berg", extension="1001", desk_endpoint="PJSIP/1001")
@@ -63,6 +77,8 @@ class FakeDesk:
         self.commands: list[PlaceCall] = []
         self.calls: dict[str, Call] = {}
         self.wishes: list[tuple[str, Input]] = []
+        #: Every transfer, move and supervision, as it was asked for.
+        self.asked: list[tuple[object, ...]] = []
         self.failure: Exception | None = None
         self.duplicate = False
 
@@ -90,9 +106,46 @@ class FakeDesk:
         if self.failure is not None:
             raise self.failure
         call = await self.find(call_id)
-        if call.phase is not Phase.TALKING:
+        if call.phase not in (Phase.TALKING, Phase.TRANSFERRING, Phase.CONSULTING):
             raise WrongState
         self.wishes.append((call_id, wish))
+
+    async def transfer(self, call_id: str, to: str, mode: TransferMode) -> Call:
+        """To Boris, whoever was named; his phone rings."""
+        call = await self._talking(call_id)
+        self.asked.append((call_id, to, mode))
+        transfer = Transfer(
+            id=f"t{len(call.transfers) + 1}",
+            mode=mode,
+            target=Target(to, "PJSIP/1002", BORIS),
+            successor="call-after",
+            ring_seconds=25,
+            started_at=CREATED + 60,
+        )
+        phase = Phase.TRANSFERRING if mode == "blind" else Phase.CONSULTING
+        return self.put(call, phase=phase, transfers=(*call.transfers, transfer))
+
+    async def move(self, call_id: str, device: Device) -> Call:
+        """That device rings."""
+        call = await self._talking(call_id)
+        self.asked.append((call_id, device))
+        return self.put(call, moving_to=device)
+
+    async def supervise(self, call_id: str, agent: Agent, mode: SupervisorMode) -> tuple[Call, str]:
+        """Her phone rings."""
+        call = await self._talking(call_id)
+        self.asked.append((call_id, agent.email, mode))
+        number = len(call.supervisors) + 1
+        supervisor = Supervisor(f"s{number}", agent, mode, number)
+        return self.put(call, supervisors=(*call.supervisors, supervisor)), supervisor.id
+
+    async def _talking(self, call_id: str) -> Call:
+        if self.failure is not None:
+            raise self.failure
+        call = await self.find(call_id)
+        if call.phase is not Phase.TALKING:
+            raise WrongState
+        return call
 
     def live(self) -> list[Call]:
         """Oldest first."""
@@ -180,12 +233,16 @@ class FakeSipSocket:
 
 
 class FakeDirectory:
-    """Two tokens and a session, four agents, three contacts."""
+    """Four tokens and a session, four agents, three contacts."""
 
     def __init__(self) -> None:
         self.tokens = {
             TOKEN: Principal("everyone", "CRM"),
             ANNAS_TOKEN: Principal("annas", "Anna's", frozenset({ANNA.email})),
+            SUPERVISORS_TOKEN: Principal("supervisors", "Wallboard", rights=frozenset({"supervise"})),
+            BOUND_SUPERVISORS_TOKEN: Principal(
+                "annas-supervisor", "Anna's", frozenset({ANNA.email}), rights=frozenset({"supervise"})
+            ),
             ANNAS_SESSION: Principal("session", ANNA.email, frozenset({ANNA.email}), session=True),
         }
         self.agents = {agent.email: agent for agent in (ANNA, BORIS, NEWCOMER, PLUS)}

@@ -13,9 +13,9 @@ import yaml
 from aiohttp import web
 
 from ctc_ari import __version__, calls, errors
-from ctc_ari.calls.model import CallState, Device, EndedBy, EndReason
+from ctc_ari.calls.model import CallState, Device, EndedBy, EndReason, SupervisorMode, TransferMode, TransferState
 from ctc_ari.http import application
-from ctc_ari.http.calls import CallView, NewCall
+from ctc_ari.http.calls import CallView, NewCall, SupervisorView, TransferView
 from ctc_ari.http.clicktocall import LENGTHS
 from ctc_ari.http.documentation import HERE
 from ctc_ari.http.documentation_page import METHODS, resolve
@@ -65,6 +65,15 @@ def test_the_routes_of_this_version_are_pinned(world: World) -> None:
         ("POST", "/api/v1/calls/{id}/dtmf"),
         ("GET", "/api/v1/calls/{id}/recordings/{number}"),
         ("GET", "/panel/ctc-panel.js"),
+        ("POST", "/api/v1/calls/{id}/transfers"),
+        ("GET", "/api/v1/calls/{id}/transfers/{tid}"),
+        ("DELETE", "/api/v1/calls/{id}/transfers/{tid}"),
+        ("POST", "/api/v1/calls/{id}/transfers/{tid}/complete"),
+        ("POST", "/api/v1/calls/{id}/transfers/{tid}/swap"),
+        ("POST", "/api/v1/calls/{id}/device"),
+        ("POST", "/api/v1/calls/{id}/supervisors"),
+        ("PUT", "/api/v1/calls/{id}/supervisors/{sid}"),
+        ("DELETE", "/api/v1/calls/{id}/supervisors/{sid}"),
         ("GET", "/livez"),
         ("GET", "/readyz"),
         ("GET", "/metrics"),
@@ -81,6 +90,11 @@ def test_the_described_call_is_the_one_that_is_sent(openapi: dict[str, Any]) -> 
     assert set(call["properties"]["end_reason"]["enum"]) == {None, *EndReason}
     assert set(call["properties"]["ended_by"]["enum"]) == {None, *get_args(EndedBy)}
     assert set(call["properties"]["device"]["enum"]) == set(get_args(Device))
+    transfer = openapi["components"]["schemas"]["Transfer"]
+    assert set(transfer["properties"]["state"]["enum"]) == set(get_args(TransferState))
+    assert set(transfer["properties"]["mode"]["enum"]) == set(get_args(TransferMode))
+    supervisor = openapi["components"]["schemas"]["Supervisor"]
+    assert set(supervisor["properties"]["mode"]["enum"]) == set(get_args(SupervisorMode))
 
 
 def test_the_described_new_call_is_the_one_that_is_read(openapi: dict[str, Any]) -> None:
@@ -103,6 +117,8 @@ def test_the_described_new_call_is_the_one_that_is_read(openapi: dict[str, Any])
         ("SipTicket", TicketView),
         ("Event", Event),
         ("Snapshot", Snapshot),
+        ("Transfer", TransferView),
+        ("Supervisor", SupervisorView),
     ],
 )
 def test_the_described_sessions_and_messages_are_the_real_ones(
@@ -115,7 +131,9 @@ def test_the_described_sessions_and_messages_are_the_real_ones(
 def test_every_event_that_is_announced_is_described(openapi: dict[str, Any]) -> None:
     sources = Path(calls.__file__).parent.glob("*.py")
     announced = {
-        event for source in sources for event in re.findall(r'"(call\.[a-z_]+)"', source.read_text(encoding="utf-8"))
+        event
+        for source in sources
+        for event in re.findall(r'"(call\.[a-z_]*[a-z])"', source.read_text(encoding="utf-8"))
     }
     assert announced == set(openapi["components"]["schemas"]["Event"]["properties"]["type"]["enum"])
 

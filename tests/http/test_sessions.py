@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from ctc_ari.calls.commands import PlaceCall
-from ctc_ari.calls.model import Phase
+from ctc_ari.calls.model import Phase, Supervisor, Target, Transfer
 from ctc_ari.errors import DatabaseUnreachable, Unauthorized
 from ctc_ari.http import application
 from tests.http.conftest import Client, Wire, World
-from tests.http.fakes import ANNA, ANNAS_SESSION, ANNAS_TOKEN, BORIS, NUMBER, TOKEN, a_call
+from tests.http.fakes import ANNA, ANNAS_SESSION, ANNAS_TOKEN, BORIS, CREATED, NUMBER, TOKEN, a_call
 
 SESSIONS = "/api/v1/sessions"
 CALLS = "/api/v1/calls"
@@ -152,7 +152,22 @@ async def test_two_sessions_may_use_the_same_idempotency_key(client: Client, wor
 # the wrong agent, on every route
 
 #: A body that the route would accept.
-BODIES: dict[str, Any] = {"/api/v1/calls/{id}/dtmf": {"digits": "1"}}
+BODIES: dict[str, Any] = {
+    "/api/v1/calls/{id}/dtmf": {"digits": "1"},
+    "/api/v1/calls/{id}/transfers": {"to": "1001", "mode": "blind"},
+    "/api/v1/calls/{id}/device": {"device": "web"},
+    "/api/v1/calls/{id}/supervisors": {"email": ANNA.email, "mode": "listen"},
+    "/api/v1/calls/{id}/supervisors/{sid}": {"mode": "barge"},
+}
+A_TRANSFER = Transfer(
+    id="t1",
+    mode="attended",
+    target=Target(ANNA.email, "PJSIP/1001", ANNA),
+    successor="boris-2",
+    ring_seconds=25,
+    started_at=CREATED,
+)
+A_SUPERVISOR = Supervisor("s1", ANNA, "listen", 1)
 #: Routes without a call in their path; what each does with another agent's call is tested one by one.
 WITHOUT_A_CALL = {
     ("GET", "/ClickToCallAPI"),
@@ -188,15 +203,16 @@ def test_every_route_is_tested_with_the_wrong_agent() -> None:
 async def test_another_agents_call_does_not_exist_for_a_session(
     client: Client, world: World, method: str, path: str, phase: Phase
 ) -> None:
-    before = world.desk.put(a_call("boris", PlaceCall(BORIS, NUMBER)), phase=phase, recordings=1)
-    url = path.replace("{id}", "{}").replace("{number}", "1")
+    call = a_call("boris", PlaceCall(BORIS, NUMBER))
+    before = world.desk.put(call, phase=phase, recordings=1, transfers=(A_TRANSFER,), supervisors=(A_SUPERVISOR,))
+    url = path.replace("{id}", "{}").replace("{number}", "1").replace("{tid}", "t1").replace("{sid}", "s1")
     body = BODIES.get(path)
     hidden = await client.request(method, url.format("boris"), json=body, headers=AS_ANNA)
     absent = await client.request(method, url.format("absent"), json=body, headers=AS_ANNA)
     problem = await hidden.json(content_type="application/problem+json")
     assert (hidden.status, problem["code"]) == (404, "call_not_found")
     assert await hidden.read() == await absent.read()
-    assert (world.desk.calls["boris"], world.desk.wishes) == (before, [])
+    assert (world.desk.calls["boris"], world.desk.wishes, world.desk.asked) == (before, [], [])
 
 
 async def test_another_agents_calls_are_not_listed(client: Client, world: World) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
+import aiohttp
 import pytest
 
+from ctc_ari.config import RingTimeout
+from tests import phones
 from tests.integration.talk import AGENT, COLLEAGUE, CUSTOMER, Talk, hears, talking
 from tests.integration.test_transfers import RINGBACK, ended, successor
-from tests.integration.world import Exchange
+from tests.integration.world import Exchange, number, world
 from tests.store import databases
 
 
@@ -18,11 +22,6 @@ async def talk(request: pytest.FixtureRequest, pbx: Exchange, server: databases.
     """The agent and the customer talk."""
     async with talking(pbx, server, f"keys{request.param}", request.param) as made:
         yield made
-
-
-async def colleague_extension(talk: Talk) -> str:
-    own = (await talk.desk.call(talk.call_id))["agent"]["extension"]
-    return str(int(own) + 1)
 
 
 async def music(talk: Talk) -> None:
@@ -63,7 +62,7 @@ async def test_hold_by_key_and_by_api_at_once_lasts_until_both_have_ended(talk: 
 
 
 async def test_blind_transfer_key_hands_the_customer_over(talk: Talk) -> None:
-    await talk.agent.transfer(f"sip:{await colleague_extension(talk)}@127.0.0.1")
+    await talk.agent.transfer(f"sip:{talk.desk.extensions['helps']}@127.0.0.1")
     await talk.colleague.wait_incoming()
     transfer = (await talk.desk.call(talk.call_id))["transfer"]
     assert (transfer["mode"], transfer["by"]) == ("blind", "phone")
@@ -77,7 +76,7 @@ async def test_blind_transfer_key_hands_the_customer_over(talk: Talk) -> None:
 
 
 async def test_blind_transfer_key_to_one_who_rejects_brings_the_customer_back(talk: Talk) -> None:
-    await talk.agent.transfer(f"sip:{await colleague_extension(talk)}@127.0.0.1")
+    await talk.agent.transfer(f"sip:{talk.desk.extensions['helps']}@127.0.0.1")
     await talk.colleague.wait_incoming()
     await talk.colleague.reject()
     assert (await talk.transfer_is("failed"))["reason"] == "busy"
@@ -95,3 +94,133 @@ async def test_blind_transfer_key_to_a_number_that_may_not_be_called_is_declined
     # This phone hangs up when its transfer fails, and is rung again.
     await talk.agent.wait_established(2)
     await hears(talk.customer, AGENT)
+
+
+@dataclass
+class Registered:
+    """The agent's phone is registered, so that she can dial on it."""
+
+    talk: Talk
+    extension: str
+
+    async def second_call(self, to: str) -> None:
+        """She puts the customer on hold and dials somebody else on her second line."""
+        await self.talk.agent.hold()
+        await self.talk.held_is(True)
+        await self.talk.agent.dial(f"sip:{to}@{self.talk.desk.exchange.config.asterisk.sip_bind}")
+
+    async def first_line(self) -> None:
+        """Back to the customer."""
+        await self.talk.agent.command("line", "1")
+        await self.talk.agent.resume()
+        await self.talk.held_is(False)
+
+    async def join(self) -> None:
+        """The transfer key while both lines are in use: REFER on the first, replacing the second."""
+        url, headers = self.talk.desk.exchange.ari
+        async with aiohttp.ClientSession(headers=headers) as session:
+
+            async def about(channel: str, what: str) -> str:
+                query = {"variable": f"CHANNEL({what})"}
+                async with session.get(f"{url}/channels/{channel}/variable", params=query) as answer:
+                    return str((await answer.json())["value"])
+
+            async with session.get(f"{url}/channels") as answer:
+                second = next(
+                    channel["id"]
+                    for channel in await answer.json()
+                    if channel["name"].startswith(f"PJSIP/{self.extension}-") and channel["id"] != self.talk.call_id
+                )
+            dialog = [await about(second, what) for what in ("pjsip,call-id", "pjsip,local_tag", "pjsip,remote_tag")]
+        replaces = f"{dialog[0]}%3Bto-tag%3D{dialog[1]}%3Bfrom-tag%3D{dialog[2]}"
+        bind = self.talk.desk.exchange.config.asterisk.sip_bind
+        await self.talk.agent.command("line", "1")
+        await self.talk.agent.transfer(f"<sip:{self.extension}@{bind}?Replaces={replaces}>")
+
+
+@pytest.fixture(params=["websocket", "http"])
+async def registered(
+    request: pytest.FixtureRequest, pbx: Exchange, server: databases.Server
+) -> AsyncIterator[Registered]:
+    """An agent whose phone has registered talks with a customer."""
+    extension = "3002"
+    called = number("answers").removeprefix("+")
+    bind = pbx.config.asterisk.sip_bind
+    async with (
+        phones.baresip_phone(extension, registrar=bind, password="a-password", tone=AGENT, answer=True) as agent,
+        phones.baresip_phone(called, tone=CUSTOMER, answer=True) as customer,
+        phones.baresip_phone("helps", tone=COLLEAGUE) as colleague,
+        world(
+            pbx,
+            server,
+            app=pbx.config.asterisk.app,
+            transport=request.param,
+            ring_timeout=RingTimeout(agent=6, customer=6),
+            trunk=f"PJSIP/ctc-phone/sip:{{number}}@127.0.0.1:{customer.port}",
+        ) as desk,
+    ):
+        await desk.hire("helps", colleague.uri)
+        call_id = await desk.place("registers", number("answers"))
+        await desk.until(call_id, "talking")
+        yield Registered(Talk(desk, call_id, agent, customer, colleague), extension)
+        for live in (await desk.api("GET", "/api/v1/calls"))[1]["calls"]:
+            await desk.api("DELETE", f"/api/v1/calls/{live['id']}")
+        await desk.nothing_left()
+
+
+async def test_attended_transfer_by_keys_joins_the_two_lines(registered: Registered) -> None:
+    talk = registered.talk
+    await registered.second_call(talk.desk.extensions["helps"])
+    await talk.colleague.wait_incoming()
+    transfer = (await talk.desk.call(talk.call_id))["transfer"]
+    assert (transfer["mode"], transfer["by"], transfer["state"]) == ("attended", "phone", "ringing")
+    await talk.colleague.accept()
+    await talk.transfer_is("talking")
+    await hears(talk.colleague, AGENT, but_not=CUSTOMER)
+    await music(talk)
+    await registered.join()
+    await successor(talk)
+    await ended(talk, "transferred")
+    await hears(talk.customer, COLLEAGUE)
+    await hears(talk.colleague, CUSTOMER)
+    await talk.agent.wait_closed(2)
+
+
+async def test_second_line_to_one_who_is_busy_leaves_the_customer_on_hold_with_the_agent(
+    registered: Registered,
+) -> None:
+    talk = registered.talk
+    await registered.second_call(talk.desk.extensions["helps"])
+    await talk.colleague.wait_incoming()
+    await talk.colleague.reject()
+    assert (await talk.transfer_is("failed"))["reason"] == "busy"
+    await talk.agent.wait_closed()
+    await music(talk)
+    await registered.first_line()
+    await hears(talk.customer, AGENT)
+
+
+async def test_second_line_hung_up_gives_the_customer_back(registered: Registered) -> None:
+    talk = registered.talk
+    await registered.second_call(talk.desk.extensions["helps"])
+    await talk.colleague.wait_incoming()
+    await talk.colleague.accept()
+    await talk.transfer_is("talking")
+    await talk.agent.hang_up()
+    assert (await talk.transfer_is("cancelled"))["reason"] is None
+    await talk.colleague.wait_closed()
+    await registered.first_line()
+    await hears(talk.customer, AGENT)
+
+
+async def test_calls_dialled_on_the_phone_without_a_customer_are_refused(
+    pbx: Exchange, server: databases.Server
+) -> None:
+    bind = pbx.config.asterisk.sip_bind
+    async with (
+        phones.baresip_phone("3002", registrar=bind, password="a-password") as agent,
+        world(pbx, server, app=pbx.config.asterisk.app),
+    ):
+        await agent.dial(f"sip:2000@{bind}")
+        closed = await agent.wait_closed()
+        assert closed.param.startswith("403"), closed.param

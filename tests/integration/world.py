@@ -110,6 +110,8 @@ class World:
     token: str
     session: aiohttp.ClientSession
     heard: list[Happening] = field(default_factory=list)
+    #: Of those who were hired.
+    extensions: dict[str, str] = field(default_factory=dict)
 
     @property
     def app(self) -> str:
@@ -153,9 +155,10 @@ class World:
 
     async def hire(self, name: str, contact: str) -> None:
         """One more agent, as an admin adds one while the service runs; it is known within moments."""
+        self.extensions[name] = extension = _extension()
         connection = await asyncpg.connect(self.database_url)
         try:
-            await add_agent(connection, Agent(email(name), name.capitalize(), contact=contact, extension=_extension()))
+            await add_agent(connection, Agent(email(name), name.capitalize(), contact=contact, extension=extension))
         finally:
             await connection.close()
         await asyncio.sleep(0.2)
