@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
+from playwright.async_api import Error as PlaywrightError
 
 from ctc_ari.config import Server
 from ctc_ari.panel import SCRIPT
@@ -73,11 +74,17 @@ class Window:
 
     async def mode(self, wanted: str, timeout: float = 10.0) -> None:
         """Wait until the panel shows this (`idle`, `talking`, …)."""
-        await self.panel.locator(f'[data-mode="{wanted}"]').wait_for(timeout=timeout * 1000)
+        await self._shown(self.panel.locator(f'[data-mode="{wanted}"]'), wanted, timeout)
 
     async def says(self, text: str, timeout: float = 10.0) -> None:
         """Wait until this can be read."""
-        await self.panel.get_by_text(text).first.wait_for(timeout=timeout * 1000)
+        await self._shown(self.panel.get_by_text(text).first, text, timeout)
+
+    async def _shown(self, what: Locator, name: str, timeout: float) -> None:
+        try:
+            await what.wait_for(timeout=timeout * 1000)
+        except PlaywrightError:
+            raise AssertionError(f"never shown: {name}; {await self.state()}, {self.complaints}") from None
 
     async def press(self, name: str) -> None:
         """A button, by what it is called."""

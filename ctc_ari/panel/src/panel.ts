@@ -102,8 +102,8 @@ export class CtcPanel extends LitElement {
   protected override updated(): void {
     const { screen } = this.state ?? {};
     if (screen && screen !== this.#shownScreen) {
-      // A screen that was opened on purpose takes the focus along; a call that comes in does not.
-      if (this.#shownScreen && this.shadowRoot?.activeElement !== null) this.renderRoot.querySelector<HTMLElement>(`[data-focus=${screen}]`)?.focus();
+      // A screen is opened on purpose and takes the focus along; a call that comes in or ends does not.
+      if (this.#shownScreen && screen !== 'home') this.renderRoot.querySelector<HTMLElement>(`[data-focus=${screen}]`)?.focus();
       this.#shownScreen = screen;
     }
   }

@@ -12,6 +12,8 @@ import { Stream } from './stream.ts';
 const SEARCH_PAUSE_MS = 180;
 /** How long a button may wait for the stream to tell that it has happened. */
 const WISH_MS = 8_000;
+/** By how much the end of the sound may come before the news of the call's end. */
+const HANGING_UP_MS = 700;
 const RETRY_PHONE_MS = 5_000;
 const DEVICE = 'ctc-panel.device';
 
@@ -37,6 +39,8 @@ export class Controller {
   #closed = false;
   /** The call whose sound was asked to come here, so that it is asked once. */
   #fetched = '';
+  /** Whether a conversation's sound was in this window before. */
+  #had = false;
 
   constructor(base: URL, session: string, tell: Tell) {
     this.#tell = tell;
@@ -103,7 +107,16 @@ export class Controller {
 
   async hangUp(): Promise<void> {
     const call = current(this.store.state);
-    if (call) await this.#wish('hangup', () => this.api.hangUp(call.id));
+    if (!call) return;
+    await this.#wish('hangup', async () => {
+      try {
+        await this.api.hangUp(call.id);
+      } catch (error) {
+        // Without the service the sound here can still be ended; Asterisk then ends the call.
+        if (!this.phone.busy || !(error instanceof Problem) || error.code !== 'unreachable') throw error;
+        this.phone.drop();
+      }
+    });
   }
 
   answer(): void {
@@ -195,6 +208,7 @@ export class Controller {
 
   #react(state: State, before: State, action: Action): void {
     if (state.device !== before.device || (state.me !== null) !== (before.me !== null)) this.#beThePhone(state.device === 'web' && state.me !== null);
+    if (state.soundBlocked && !before.soundBlocked) addEventListener('pointerdown', () => this.phone.resume(), { once: true });
     if (state.phone === 'unavailable' && before.phone !== 'unavailable') this.#tryAgain();
     this.#fetchSound(state);
     if (state.line === 'idle' && before.line !== 'idle') this.#dispatch({ type: 'soundBlocked', blocked: false });
@@ -270,13 +284,20 @@ export class Controller {
 
   /** After a reload, or when this window takes over: the conversation's sound comes here. */
   #fetchSound(state: State): void {
-    if (state.line !== 'idle') this.#fetched = '';
-    const call = current(state);
-    if (state.phone !== 'ready' || state.line !== 'idle' || call?.device !== 'web' || mode(state) !== 'talking') return;
-    if (this.#fetched === call.id) return;
+    if (state.line !== 'idle') {
+      this.#fetched = '';
+      this.#had = true;
+    }
+    const call = silent(state);
+    if (!call || this.#fetched === call.id) return;
     this.#fetched = call.id;
-    this.phone.expect();
-    void this.#wish('device', () => this.api.device(call.id, 'web', true), true);
+    const fetch = (): void => {
+      if (silent(this.store.state)?.id !== call.id) return;
+      this.phone.expect();
+      void this.#wish('device', () => this.api.device(call.id, 'web', true), true);
+    };
+    // When a conversation ends, its sound may end before we are told.
+    setTimeout(fetch, this.#had ? HANGING_UP_MS : 0);
   }
 
   #say(message: Message): void {
@@ -343,6 +364,12 @@ export class Controller {
   #dispatch(action: Action): void {
     if (!this.#closed) this.store.dispatch(action);
   }
+}
+
+/** A conversation on this computer whose sound is nowhere, although this window is the phone. */
+function silent(state: State): Call | null {
+  const call = current(state);
+  return state.phone === 'ready' && state.line === 'idle' && call?.device === 'web' && mode(state) === 'talking' ? call : null;
 }
 
 function remembered(): Device | null {

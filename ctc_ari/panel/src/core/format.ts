@@ -36,8 +36,11 @@ export const dialable = (text: string): boolean => /^\s*\+?[\d\s().\/-]{2,24}\s*
 
 /** What to call the other side. */
 export function nameOf(call: Pick<Call, 'contact' | 'number'>): string {
-  return call.contact?.name.trim() || readable(call.number);
+  return plain(call.contact?.name ?? '') || readable(call.number);
 }
+
+/** Without control characters, and without those that turn the direction of writing (Unicode, UAX 9). */
+export const plain = (text: string): string => text.replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '').trim();
 
 /** One or two letters for a face that nobody has; empty without a name. */
 export function initials(contact: ContactRef | { name: string } | null): string {

@@ -61,6 +61,11 @@ export class Speaker {
   async play(stream: MediaStream): Promise<void> {
     this.#element.srcObject = stream;
     await this.choose(chosen.speaker);
+    await this.resume();
+  }
+
+  async resume(): Promise<void> {
+    if (!this.#element.srcObject) return;
     try {
       await this.#element.play();
       this.#blocked(false);

@@ -169,6 +169,11 @@ export class Phone {
     this.#microphone = stream;
   }
 
+  /** Now that somebody clicked, the browser lets sound out. */
+  resume(): void {
+    void this.#speaker.resume();
+  }
+
   changeSpeaker(id: string): void {
     void this.#speaker.choose(id);
   }

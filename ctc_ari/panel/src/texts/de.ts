@@ -8,6 +8,7 @@ export const de: Texts = {
 
   statusReady: 'Bereit',
   statusOnCall: 'Im Gespräch',
+  statusRinging: 'Es klingelt',
   statusStarting: 'Startet …',
   statusOffline: 'Nicht erreichbar',
   statusElsewhere: 'Anderswo geöffnet',
@@ -113,6 +114,10 @@ export const de: Texts = {
   reason_cancelled: 'Abgebrochen',
   reason_failed: 'Fehlgeschlagen',
   reason_lost: 'Verbindung verloren',
+  reason_busy: 'besetzt',
+  reason_no_answer: 'keine Antwort',
+  reason_rejected: 'abgelehnt',
+  reason_hangup: 'aufgelegt',
   reason_missed: 'Verpasst',
 
   microphone: 'Mikrofon',

@@ -7,6 +7,7 @@ export const en = {
 
   statusReady: 'Ready',
   statusOnCall: 'In a call',
+  statusRinging: 'Ringing',
   statusStarting: 'Starting …',
   statusOffline: 'Not reachable',
   statusElsewhere: 'Open elsewhere',
@@ -112,6 +113,10 @@ export const en = {
   reason_cancelled: 'Cancelled',
   reason_failed: 'Failed',
   reason_lost: 'Connection lost',
+  reason_busy: 'busy',
+  reason_no_answer: 'no answer',
+  reason_rejected: 'declined',
+  reason_hangup: 'they hung up',
   reason_missed: 'Missed',
 
   microphone: 'Microphone',

@@ -7,12 +7,16 @@ const LANGUAGES: Readonly<Record<string, Texts>> = { en, de };
 /** The texts of one language, and how it writes numbers and times. */
 export class Language {
   readonly tag: string;
+  /** With its region, for numbers and times: `en-GB`. */
+  readonly locale: string;
   readonly #texts: Texts;
 
   /** The first of these that there is, English otherwise; `de-AT` is `de`. */
   constructor(...wanted: readonly string[]) {
     this.tag = wanted.find((tag) => tag.split('-')[0]! in LANGUAGES) ?? 'en';
-    this.#texts = LANGUAGES[this.tag.split('-')[0]!] ?? en;
+    const base = this.tag.split('-')[0]!;
+    this.locale = wanted.find((tag) => tag.startsWith(`${base}-`)) ?? this.tag;
+    this.#texts = LANGUAGES[base] ?? en;
   }
 
   text(key: keyof Texts, values: Readonly<Record<string, string | number>> = {}): string {
@@ -29,11 +33,11 @@ export class Language {
   moment(iso: string, now: Date): string {
     const at = new Date(iso);
     if (Number.isNaN(at.getTime())) return '';
-    const time = at.toLocaleTimeString(this.tag, { hour: '2-digit', minute: '2-digit' });
+    const time = at.toLocaleTimeString(this.locale, { hour: '2-digit', minute: '2-digit' });
     const days = Math.round((startOfDay(now) - startOfDay(at)) / 86_400_000);
     if (days === 0) return time;
     if (days === 1) return `${this.text('yesterday')}, ${time}`;
-    return at.toLocaleDateString(this.tag, { day: 'numeric', month: 'short' });
+    return at.toLocaleDateString(this.locale, { day: 'numeric', month: 'short' });
   }
 }
 

@@ -8,8 +8,8 @@ import { bars, control, face, keys, title } from './pieces.ts';
 import type { View } from './pieces.ts';
 
 /** Who is on the other side, as large as it deserves. */
-function who(call: Call, stage: unknown, extra: unknown = nothing, ringing = false): TemplateResult {
-  return html`<div class="call ${ringing ? 'ringing' : ''}">
+function who(call: Call, stage: unknown, extra: unknown = nothing, kind = ''): TemplateResult {
+  return html`<div class="call ${kind}">
     ${face(call.contact?.name ?? null, true)}
     <bdi class="name">${nameOf(call)}</bdi>
     ${call.contact?.company ? html`<bdi class="soft cut">${call.contact.company}</bdi>` : nothing}
@@ -27,7 +27,7 @@ export function offer({ state, does, say }: View, call: Call): TemplateResult {
     : state.phone === 'waiting' ? say.text('answerElsewhere')
     : say.text('incomingCall');
   return html`<div class="page">
-    ${who(call, hint, nothing, true)}
+    ${who(call, hint, nothing, 'alone ringing')}
     <div class="bottom">
       <button class="pill stop" data-control="decline" @click=${() => does.decline()}>${icon('hangUp')}${say.text('decline')}</button>
       ${state.device === 'web'
@@ -48,7 +48,7 @@ export function dialling({ state, does, say }: View, call: Call): TemplateResult
     : state.line === 'answering' ? say.text('connectingMicrophone')
     : say.text('startingCall');
   return html`<div class="page">
-    ${who(call, stage, nothing, !ours || waits)}
+    ${who(call, stage, nothing, !ours || waits ? 'alone ringing' : 'alone')}
     <div class="bottom">
       <button class="pill stop" data-control="hangup" ?disabled=${state.pending.includes('hangup')} @click=${() => does.hangUp()}>${icon('hangUp')}${say.text('cancelCall')}</button>
       ${waits ? html`<button class="pill go" data-control="answer" @click=${() => does.answer()}>${icon('phone')}${say.text('answer')}</button>` : nothing}
@@ -61,6 +61,7 @@ export function talking(view: View, call: Call): TemplateResult {
   const { state, does, say, now } = view;
   if (state.screen === 'keypad') return keypad(view);
   const busy = (wish: Wish): boolean => state.pending.includes(wish);
+  const off = state.link !== 'open';
   const show = (screen: 'keypad' | 'transfer') => () => does.store.dispatch({ type: 'screen', screen });
   const silent = call.device === 'web' && !state.soundHere && state.phone !== 'waiting' && !busy('device') && state.line === 'idle';
   const time = html`<span class="time tabular" role="timer" aria-label=${say.text('duration')}>${duration(between(call.answered_at, now))}</span>`;
@@ -75,12 +76,12 @@ export function talking(view: View, call: Call): TemplateResult {
       ? html`<div class="party"><span class="grow">${say.text('soundLost')}</span><button class="pill small main" @click=${() => does.here()}>${say.text('bringSound')}</button></div>`
       : nothing}
     <div class="controls">
-      ${control({ id: 'mute', symbol: call.muted ? 'microphoneOff' : 'microphone', label: say.text(call.muted ? 'unmute' : 'mute'), on: call.muted, busy: busy('mute'), press: () => does.toggle('mute') })}
-      ${control({ id: 'hold', symbol: call.held ? 'play' : 'pause', label: say.text(call.held ? 'resume' : 'hold'), on: call.held, busy: busy('hold'), press: () => does.toggle('hold') })}
-      ${control({ id: 'keypad', symbol: 'keypad', label: say.text('keypad'), press: show('keypad') })}
-      ${control({ id: 'transfer', symbol: 'transfer', label: say.text('transfer'), busy: busy('transfer'), press: show('transfer') })}
-      ${control({ id: 'recording', symbol: call.recording ? 'stop' : 'record', label: say.text(call.recording ? 'stopRecording' : 'record'), on: call.recording, stop: true, busy: busy('recording'), press: () => does.toggle('recording') })}
-      ${control({ id: 'device', symbol: call.device === 'web' ? 'desk' : 'computer', label: say.text(call.device === 'web' ? 'moveToDesk' : 'moveToWeb'), busy: busy('device'), press: () => does.choose(call.device === 'web' ? 'desk' : 'web') })}
+      ${control({ disabled: off, id: 'mute', symbol: call.muted ? 'microphoneOff' : 'microphone', label: say.text(call.muted ? 'unmute' : 'mute'), on: call.muted, busy: busy('mute'), press: () => does.toggle('mute') })}
+      ${control({ disabled: off, id: 'hold', symbol: call.held ? 'play' : 'pause', label: say.text(call.held ? 'resume' : 'hold'), on: call.held, busy: busy('hold'), press: () => does.toggle('hold') })}
+      ${control({ disabled: off, id: 'keypad', symbol: 'keypad', label: say.text('keypad'), press: show('keypad') })}
+      ${control({ disabled: off, id: 'transfer', symbol: 'transfer', label: say.text('transfer'), busy: busy('transfer'), press: show('transfer') })}
+      ${control({ disabled: off, id: 'recording', symbol: call.recording ? 'stop' : 'record', label: say.text(call.recording ? 'stopRecording' : 'record'), on: call.recording, stop: true, busy: busy('recording'), press: () => does.toggle('recording') })}
+      ${control({ disabled: off, id: 'device', symbol: call.device === 'web' ? 'desk' : 'computer', label: say.text(call.device === 'web' ? 'moveToDesk' : 'moveToWeb'), busy: busy('device'), press: () => does.choose(call.device === 'web' ? 'desk' : 'web') })}
     </div>
     <div class="bottom">
       <button class="pill stop" data-control="hangup" ?disabled=${busy('hangup')} @click=${() => does.hangUp()}>${icon('hangUp')}${say.text('hangUp')}</button>

@@ -44,7 +44,7 @@ export function head({ state, does, say }: View): TemplateResult {
 
 function condition(state: State, say: Language): [string, string] {
   if (state.link === 'lost') return ['', say.text('statusOffline')];
-  if (state.calls.length > 0) return ['busy', say.text('statusOnCall')];
+  if (state.calls.length > 0) return ['busy', say.text(state.calls.some((call) => call.state === 'talking') ? 'statusOnCall' : 'statusRinging')];
   if (state.link === 'connecting') return ['wait', say.text('statusStarting')];
   if (state.device === 'web') {
     if (state.phone === 'elsewhere') return ['wait', say.text('statusElsewhere')];
@@ -61,7 +61,7 @@ export function banners(view: View): TemplateResult {
   const failed = state.calls.find((call) => call.transfer?.state === 'failed')?.transfer;
   return html`
     ${found ? banner(say.choice('obstacle', found, 'obstacle_phone_unavailable'), found === 'service_lost' ? 'bad' : '', remedies(view, found)) : nothing}
-    ${state.soundBlocked ? banner(say.text('soundBlocked'), '', html`<button class="link" @click=${() => undefined}>${say.text('enableSound')}</button>`) : nothing}
+    ${state.soundBlocked ? banner(say.text('soundBlocked'), '', html`<button class="link">${say.text('enableSound')}</button>`) : nothing}
     ${failed ? banner(say.text('transferFailed', { reason: say.choice('reason', failed.reason ?? '', 'reason_failed') }), '', nothing) : nothing}
     ${state.notice
       ? banner(

@@ -23,6 +23,7 @@ export const tokens = css`
     display: block;
     min-width: 280px;
     max-width: 100%;
+    height: 640px;
   }
   :host([theme='light']) { color-scheme: light; }
   :host([theme='dark']) { color-scheme: dark; }
@@ -36,7 +37,7 @@ export const shape = css`
     display: flex;
     flex-direction: column;
     height: 100%;
-    min-height: 480px;
+    min-height: 440px;
     background: var(--surface);
     color: var(--text);
     font: 400 15px/1.4 var(--font);
@@ -121,7 +122,7 @@ export const parts = css`
   .banner .quiet { width: 32px; height: 32px; margin-top: -5px; }
   .banner .actions { display: flex; flex-wrap: wrap; gap: 4px 16px; margin-top: 2px; }
 
-  main { flex: 1; display: flex; flex-direction: column; min-height: 0; overflow-y: auto; overscroll-behavior: contain; }
+  main { container-type: size; flex: 1; display: flex; flex-direction: column; min-height: 0; overflow-y: auto; overscroll-behavior: contain; }
   .page { display: flex; flex-direction: column; gap: 14px; padding: 16px; flex: 1; }
   .title { display: flex; align-items: center; gap: 4px; margin: -6px 0 -4px -8px; font-weight: 600; font-size: 16px; }
 
@@ -135,7 +136,9 @@ export const parts = css`
   .entry .second .icon { width: 15px; height: 15px; }
   .missed .first, .missed .second .icon { color: var(--stop); }
   .entry .at { font-size: 12.5px; color: var(--soft); white-space: nowrap; }
-  .list .pill { margin-inline: 4px; }
+  .list > .target { flex-wrap: wrap; padding-bottom: 8px; }
+  .target .entry { flex: 1 1 100%; padding-bottom: 2px; }
+  .target .row { padding-inline: 60px 8px; flex-wrap: wrap; }
 
   .face { --size: 40px; display: grid; place-items: center; width: var(--size); height: var(--size); border-radius: 50%; flex: none; font-weight: 600; font-size: calc(var(--size) * 0.38); background: light-dark(oklch(92% 0.05 var(--hue, 260)), oklch(38% 0.07 var(--hue, 260))); color: light-dark(oklch(36% 0.11 var(--hue, 260)), oklch(93% 0.04 var(--hue, 260))); }
   .c0 { --hue: 20; } .c1 { --hue: 65; } .c2 { --hue: 110; } .c3 { --hue: 155; } .c4 { --hue: 200; } .c5 { --hue: 245; } .c6 { --hue: 290; } .c7 { --hue: 335; }
@@ -147,6 +150,7 @@ export const parts = css`
   .call .number { color: var(--soft); }
   .call .stage { margin-top: 6px; min-height: 28px; display: flex; align-items: center; justify-content: center; gap: 8px; font-weight: 550; }
   .call .time { font-size: 19px; font-weight: 600; }
+  .call.alone { margin-block: auto; }
   .ringing .face { animation: ring 1.6s ease-out infinite; }
   @keyframes ring {
     from { box-shadow: 0 0 0 0 color-mix(in oklab, var(--go) 55%, transparent); }
@@ -175,7 +179,7 @@ export const parts = css`
   .control[aria-pressed='true'] > span:first-child { background: var(--text); color: var(--surface); }
   .control[aria-pressed='true'].stop > span:first-child { background: var(--stop); color: var(--on-stop); }
   .control[aria-busy='true'] > span:first-child { animation: blink 1s infinite; }
-  .bottom { margin-top: auto; display: flex; gap: 12px; padding-top: 8px; }
+  .bottom { position: sticky; bottom: 0; margin: auto -16px -16px; padding: 10px 16px 16px; display: flex; gap: 12px; background: linear-gradient(transparent, var(--surface) 10px); }
   .bottom .pill { flex: 1; }
 
   .keys { display: grid; grid-template-columns: repeat(3, 1fr); gap: 8px; max-width: 288px; width: 100%; margin: 0 auto; }
@@ -201,6 +205,21 @@ export const parts = css`
   .spinner { width: 28px; height: 28px; border-radius: 50%; border: 3px solid var(--line); border-top-color: var(--accent); animation: turn 0.9s linear infinite; }
   @keyframes turn { to { transform: rotate(1turn); } }
 
+  @container (max-height: 560px) {
+    .call { padding-top: 6px; }
+    .call .face.large { --size: 60px; }
+    .call .name { font-size: 20px; margin-top: 6px; }
+    .control > span:first-child { width: 50px; height: 50px; }
+    .keys button { min-height: 46px; }
+    .page { gap: 10px; }
+  }
+  @container (max-height: 490px) {
+    .call:not(.alone) { display: grid; grid-template-columns: auto 1fr; column-gap: 14px; text-align: start; justify-items: start; align-items: center; }
+    .call:not(.alone) .face { grid-row: span 3; --size: 52px; }
+    .call:not(.alone) > :not(.face) { grid-column: 2; }
+    .call:not(.alone) .stage { margin: 0; }
+    .badges { justify-content: flex-start; }
+  }
   @container (max-width: 299px) {
     .controls { gap: 8px 4px; }
     .page { padding: 12px; }

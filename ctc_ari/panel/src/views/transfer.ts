@@ -52,6 +52,7 @@ export function consulting({ state, does, say }: View, call: Call, transfer: Tra
   const name = transfer.agent?.name || readable(transfer.to);
   const attended = transfer.mode === 'attended';
   return html`<div class="page">
+    <h2>${say.text('transfer')}</h2>
     <div class="party ${talks && !withTarget ? 'talks' : ''}">
       ${face(call.contact?.name ?? null)}
       <span class="grow"><bdi class="first cut block">${nameOf(call)}</bdi><span class="second">${say.text(talks && !withTarget ? 'talksToYou' : 'waitsOnHold')}</span></span>
