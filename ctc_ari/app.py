@@ -23,7 +23,7 @@ from ctc_ari.ari.web_phones import AsteriskWebPhones
 from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.desk import Desk
 from ctc_ari.calls.dialling import Dialling
-from ctc_ari.calls.numbers import NumberPolicy
+from ctc_ari.calls.numbers import NumberPolicy, Spelling
 from ctc_ari.calls.ports import Listener
 from ctc_ari.config import Config
 from ctc_ari.errors import ConfigError, DatabaseUnreachable, SetupError
@@ -31,7 +31,9 @@ from ctc_ari.http import Runner, Services, application, encode_event
 from ctc_ari.metrics import CallMetrics
 from ctc_ari.runtime.open_files import allow_many
 from ctc_ari.runtime.postgres import embedded
+from ctc_ari.store.administration import PostgresAdministration
 from ctc_ari.store.calls import PostgresCallStore
+from ctc_ari.store.contacts import PostgresContacts
 from ctc_ari.store.directory import PostgresDirectory
 from ctc_ari.store.idempotency import PostgresIdempotencyKeys
 from ctc_ari.store.migrate import ensure_current
@@ -137,7 +139,10 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
             recordings=gateway,
             web_phones=AsteriskWebPhones(config.asterisk.nodes[0], enabled=config.webrtc.enabled),
             events=events,
+            contacts=PostgresContacts(pool),
+            administration=PostgresAdministration(pool, directory.reload, config.agents, time.time),
             normalise=normalise,
+            spelling=Spelling(config.numbers.default_region),
             check=check,
             registry=registry,
             trusted_proxies=config.server.trusted_proxies,

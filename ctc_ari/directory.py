@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Collection, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from ctc_ari.calls.model import Agent
 
 __all__ = [
+    "Administration",
     "ContactRecord",
     "Directory",
     "IdempotencyKeys",
@@ -19,6 +21,7 @@ __all__ = [
     "Principal",
     "Right",
     "Sessions",
+    "TokenRecord",
     "hash_token",
     "new_session_token",
     "new_token",
@@ -27,7 +30,7 @@ __all__ = [
     "token_matches",
 ]
 
-#: What a token may do beside placing, seeing and ending calls: agents, tokens and settings over REST; listening in.
+#: What a token may do beside placing, seeing and ending calls: agents, tokens and contacts over REST; listening in.
 Right = Literal["admin", "supervise"]
 
 _PREFIX = "ctc"
@@ -62,6 +65,29 @@ class Principal(msgspec.Struct, frozen=True):
         return "supervise" in self.rights
 
 
+class TokenRecord(msgspec.Struct, frozen=True):
+    """What is known of a token; not the token."""
+
+    id: str
+    name: str
+    hash: bytes
+    #: The e-mail addresses it may act for; None: all.
+    agents: frozenset[str] | None
+    created_at: float
+    expires_at: float | None = None
+    revoked_at: float | None = None
+    rights: frozenset[Right] = frozenset()
+
+    def live(self, now: float) -> bool:
+        """Whether it opens anything."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+    @property
+    def principal(self) -> Principal:
+        """Who it speaks for."""
+        return Principal(self.id, self.name, self.agents, rights=self.rights)
+
+
 class ContactRecord(msgspec.Struct, frozen=True):
     """A contact with its numbers (E.164), the preferred one first."""
 
@@ -90,6 +116,10 @@ class Directory(Protocol):
         """Raises AgentNotFound; letter case does not matter."""
         ...
 
+    def all_agents(self) -> Sequence[Agent]:
+        """In no order."""
+        ...
+
     def find_agent(self, text: str) -> Agent | None:
         """By e-mail or by extension; None: nobody."""
         ...
@@ -111,6 +141,50 @@ class Sessions(Protocol):
 
     async def end_session(self, principal: Principal) -> None:
         """This session opens nothing any more. Raises DatabaseUnreachable."""
+        ...
+
+
+class Administration(Protocol):
+    """Changes of agents and tokens; known here at once, and elsewhere within moments.
+
+    Every method raises DatabaseUnreachable, and BadRequest for a field that may not be as given.
+    """
+
+    async def add_agent(self, agent: Agent) -> Agent:
+        """Raises Conflict when e-mail or extension is taken."""
+        ...
+
+    async def set_agent(self, email: str, **changes: object) -> Agent:
+        """Change some fields; None empties one. Raises AgentNotFound, Conflict."""
+        ...
+
+    async def remove_agent(self, email: str) -> None:
+        """Her calls stay in the log. Raises AgentNotFound, and Conflict when the configuration would bring her back."""
+        ...
+
+    async def tokens(self) -> Sequence[TokenRecord]:
+        """All, dead ones too, the newest first."""
+        ...
+
+    async def create_token(
+        self, name: str, agents: Collection[str] | None, rights: Collection[Right] | None
+    ) -> tuple[TokenRecord, str]:
+        """A token with its secret, shown once; None: for all agents, with the usual rights.
+
+        Raises AgentNotFound, and Conflict when the name is taken.
+        """
+        ...
+
+    async def change_token(self, token_id: str, **changes: object) -> TokenRecord:
+        """Change name, agents or rights of a live one. Raises TokenNotFound, AgentNotFound, Conflict."""
+        ...
+
+    async def rotate_token(self, token_id: str, grace: float) -> tuple[TokenRecord, str]:
+        """A new one in place of a live one, which works for `grace` seconds more. Raises TokenNotFound."""
+        ...
+
+    async def revoke_token(self, token_id: str) -> None:
+        """It opens nothing any more; harmless when it did not before. Raises TokenNotFound if it never existed."""
         ...
 
 

@@ -14,6 +14,7 @@ CtcError
 │   ├── ContactNotFound    404 contact_not_found
 │   ├── RecordingNotFound  404 recording_not_found
 │   ├── SupervisorNotFound 404 supervisor_not_found
+│   ├── TokenNotFound      404 token_not_found
 │   └── TransferNotFound   404 transfer_not_found
 ├── MethodNotAllowed       405 method_not_allowed
 ├── Conflict               409 conflict
@@ -66,6 +67,7 @@ __all__ = [
     "RecordingNotFound",
     "SetupError",
     "SupervisorNotFound",
+    "TokenNotFound",
     "TransferInProgress",
     "TransferNotFound",
     "Unauthorized",
@@ -161,6 +163,12 @@ class RecordingNotFound(NotFound):
     """There is no such recording, or it has not ended yet."""
 
     code = "recording_not_found"
+
+
+class TokenNotFound(NotFound):
+    """There is no live token of that name or id; `ctc-ari token list` shows them."""
+
+    code = "token_not_found"
 
 
 class SupervisorNotFound(NotFound):

@@ -78,6 +78,7 @@ def test_the_keys_are_those_of_the_contract() -> None:
         "asterisk.sip_bind",
         "asterisk.transport",
         "asterisk.trunk",
+        "asterisk.trunk_addresses",
         "asterisk.trunk_contact",
         "crm.kind",
         "database.data_dir",

@@ -12,7 +12,7 @@ from ctc_ari.calls.model import Call, EndReason, Phase
 from ctc_ari.calls.ports import Happening
 from ctc_ari.config import Asterisk, Limits
 from ctc_ari.metrics import CallMetrics
-from tests.calls.builders import ALICE, NOW, a_call, a_call_in
+from tests.calls.builders import ALICE, NOW, a_call, a_call_in, a_dialling
 from tests.calls.fakes import FakeStore, FakeTelephony
 
 
@@ -78,7 +78,14 @@ def test_other_events_count_nothing(registry: CollectorRegistry, metrics: CallMe
 
 async def test_the_gauges_ask_when_they_are_scraped(registry: CollectorRegistry, metrics: CallMetrics) -> None:
     story: list[str] = []
-    desk = Desk(FakeTelephony(story), FakeStore(story), asterisk=Asterisk(), limits=Limits(), clock=lambda: NOW)
+    desk = Desk(
+        FakeTelephony(story),
+        FakeStore(story),
+        asterisk=Asterisk(),
+        dialling=a_dialling(),
+        limits=Limits(),
+        clock=lambda: NOW,
+    )
     now: dict[str, int] = {"up": 0, "unsaved": 0}
     metrics.watch(desk, connected=lambda: bool(now["up"]), unsaved=lambda: now["unsaved"])
     assert registry.get_sample_value("ctc_calls_live") == 0

@@ -69,7 +69,7 @@ from ctc_ari.calls.inputs import (
     SwapTransfer,
 )
 from ctc_ari.calls.model import Call, EndedBy, EndReason, LegStage, Phase
-from ctc_ari.calls.resume import is_beside, missed, reassert, resume, watch_again
+from ctc_ari.calls.resume import dialled_already, is_beside, missed, reassert, resume, watch_again
 from ctc_ari.calls.sides import SIDES, move_to, side_of, stop_supervising, supervise
 from ctc_ari.calls.steps import CLEANUP_RETRY, RINGING_GRACE, Handler, Step, clean_up, end, ignore, refuse, stage
 
@@ -234,9 +234,10 @@ def _caught_up(call: Call, observed: Observed, now: float) -> Step:
     """What was missed is told now, one after the other, as if it had just happened."""
     if observed.asterisk_started != call.asterisk_started:
         return end(call, EndReason.LOST, "system", now)
-    watched = watch_again(call)
+    watched, known = watch_again(call), dialled_already(call, observed)
     call, effects = _catch_up(call, missed(call, observed), now)
-    return call, (*watched, *effects, *reassert(call, observed))
+    effects = tuple(effect for effect in effects if effect not in known)
+    return call, (*watched, *effects, *(effect for effect in reassert(call, observed) if effect not in effects))
 
 
 def _observed_ending(call: Call, observed: Observed, _now: float) -> Step:

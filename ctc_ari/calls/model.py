@@ -207,14 +207,12 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Supervisor(msgspec.Struct, frozen=True):
-    """Somebody who listens to a call; `number` names the channels."""
+    """Somebody who listens to a call; `number` names the bridge that she has of her own."""
 
     id: str
     agent: Agent
     mode: SupervisorMode
     number: int
-    #: Of the channel that listens, a new one for each mode.
-    spy: int = 0
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

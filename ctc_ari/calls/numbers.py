@@ -1,4 +1,4 @@
-"""Which numbers may be dialled, and their one spelling: E.164. Pure; libphonenumber knows the numbering plans.
+"""The one spelling of numbers, E.164, and which of them may be dialled. Pure; libphonenumber knows the numbering plans.
 
 Nothing but digits and one leading `+` ever reaches libphonenumber or leaves this module, so no input can name another
 endpoint, host, header or dialplan extension.
@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
+import msgspec
 import phonenumbers
 from phonenumbers import (
     COUNTRY_CODE_TO_REGION_CODE,
@@ -24,7 +25,7 @@ from phonenumbers.shortnumberinfo import connects_to_emergency_number
 from ctc_ari.config import Numbers
 from ctc_ari.errors import InvalidNumber, NumberBlocked
 
-__all__ = ["E164", "NumberPolicy", "mask"]
+__all__ = ["E164", "NumberPart", "NumberPolicy", "Spelling", "mask"]
 
 #: Every number that leaves this module.
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -32,6 +33,8 @@ E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 #: A generous spelling of the longest number; longer text is not looked at.
 LONGEST_TEXT = 64
 CACHED_NUMBERS = 4096
+#: The fewest digits of which a number is looked for by its beginning or end.
+FEWEST_DIGITS = 3
 
 #: What web pages and contact apps leave in copied numbers: zero-width characters, soft hyphens, direction marks.
 #: U+202E (right-to-left override) is missing on purpose: it shows digits in another order than they are dialled.
@@ -86,7 +89,7 @@ class NumberPolicy:
         """The number in E.164. Raises InvalidNumber, NumberBlocked; the messages never repeat the number."""
         digits, without_zero = _only_digits(text)
         wrong: PhoneNumber | None = None
-        for spelling in self._readings(digits, without_zero):
+        for spelling in _readings(digits, without_zero):
             number = self._parse(spelling)
             if number is None:
                 continue
@@ -98,14 +101,6 @@ class NumberPolicy:
         if wrong is not None and "unknown" not in self._blocked_types and _is_possible(wrong):
             return self._permitted(wrong, PhoneNumberType.UNKNOWN)
         raise _why_invalid(digits, wrong)
-
-    def _readings(self, digits: str, without_zero: str | None) -> Iterator[str]:
-        """What the digits can mean, the likeliest first."""
-        yield digits
-        if without_zero is not None:
-            yield without_zero
-        if digits.startswith(_DIAL_ABROAD):
-            yield "+" + digits.removeprefix(_DIAL_ABROAD)
 
     def _parse(self, spelling: str) -> PhoneNumber | None:
         if spelling.startswith("+"):
@@ -127,10 +122,7 @@ class NumberPolicy:
         name = _TYPES.get(kind, "unknown")
         if name in self._blocked_types:
             raise NumberBlocked(f"Calls to {name.replace('_', ' ')} numbers are not allowed here.")
-        formatted = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-        if not E164.fullmatch(formatted):
-            raise InvalidNumber
-        return formatted
+        return _e164(number)
 
     def _refuse_emergency(self, digits: str, number: PhoneNumber | None) -> None:
         """Emergency numbers are none of any numbering plan: as dialled (999), or behind a country code (+44 999)."""
@@ -153,9 +145,81 @@ class NumberPolicy:
                     continue
 
 
+class NumberPart(msgspec.Struct, frozen=True):
+    """A number of which only the beginning or the end is known."""
+
+    #: What it can begin with in E.164: one or two.
+    beginnings: tuple[str, ...]
+    #: Or else the digits at its end.
+    ending: str
+
+
+class Spelling:
+    """The spelling of numbers that are kept, such as contacts'. Whether they may be dialled is another question."""
+
+    def __init__(self, default_region: str) -> None:
+        self._region = default_region
+        self._country = f"+{phonenumbers.country_code_for_region(default_region)}"
+        self._trunk_prefix = phonenumbers.ndd_prefix_for_region(default_region, strip_non_digits=True) or ""
+
+    def spell(self, text: str) -> str:
+        """The number in E.164; without a country code it is one of the default region. Raises InvalidNumber."""
+        digits, without_zero = _only_digits(text)
+        wrong: PhoneNumber | None = None
+        possible: PhoneNumber | None = None
+        for spelling in _readings(digits, without_zero):
+            try:
+                number = phonenumbers.parse(spelling, self._region)
+            except NumberParseException:
+                continue
+            if phonenumbers.is_valid_number(number):
+                return _e164(number)
+            wrong = wrong or number
+            #: A zero that is still there is a trunk prefix before too few digits.
+            whole = spelling.startswith("+") or not number.italian_leading_zero
+            if possible is None and whole and _is_possible(number):
+                possible = number
+        if possible is None:
+            raise _why_invalid(digits, wrong)
+        #: Numbering plans grow faster than libraries: a number of the right length somebody may well have.
+        return _e164(possible)
+
+    def part(self, text: str) -> NumberPart | None:
+        """What is meant when only a part of a number is typed; None if the text is no part of a number."""
+        try:
+            digits = _only_digits(text)[0]
+        except InvalidNumber:
+            return None
+        bare = digits.removeprefix("+")
+        if len(bare) < FEWEST_DIGITS:
+            return None
+        if digits.startswith("+"):
+            return NumberPart((digits,), bare)
+        if digits.startswith(_DIAL_ABROAD):
+            return NumberPart(("+" + digits.removeprefix(_DIAL_ABROAD),), bare)
+        #: One of the default region, or a country code whose `+` was not typed.
+        return NumberPart(("+" + digits, self._country + digits.removeprefix(self._trunk_prefix)), bare)
+
+
 def mask(number: str) -> str:
     """A number for the log: its last four characters."""
     return f"***{number[-4:]}" if len(number) > 4 else "***"
+
+
+def _readings(digits: str, without_zero: str | None) -> Iterator[str]:
+    """What the digits can mean, the likeliest first."""
+    yield digits
+    if without_zero is not None:
+        yield without_zero
+    if digits.startswith(_DIAL_ABROAD):
+        yield "+" + digits.removeprefix(_DIAL_ABROAD)
+
+
+def _e164(number: PhoneNumber) -> str:
+    formatted = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    if not E164.fullmatch(formatted):
+        raise InvalidNumber
+    return formatted
 
 
 def _is_possible(number: PhoneNumber) -> bool:

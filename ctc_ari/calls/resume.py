@@ -20,7 +20,7 @@ from ctc_ari.calls.effects import (
 from ctc_ari.calls.inputs import Input, LegAnswered, LegGone, LegReady, LegRinging, Observed
 from ctc_ari.calls.model import Call, EndedBy, EndReason, Leg, LegStage, Phase, Role
 
-__all__ = ["Resumed", "is_beside", "missed", "reassert", "resume", "watch_again"]
+__all__ = ["Resumed", "dialled_already", "is_beside", "missed", "reassert", "resume", "watch_again"]
 
 
 class Resumed(msgspec.Struct, frozen=True):
@@ -150,13 +150,22 @@ def missed(call: Call, observed: Observed) -> list[tuple[str, Input]]:
             continue
         if seen is None:
             happened.append((leg.channel, LegGone(role)))
-        elif seen is LegStage.UP and leg.stage is not LegStage.UP and not role.startswith("former:"):
-            happened.append((leg.channel, LegAnswered(role)))
-        elif seen is LegStage.RINGING and leg.stage is LegStage.DIALING:
-            happened.append((leg.channel, LegRinging(role)))
-        elif seen is LegStage.READY and leg.stage is LegStage.CREATING:
+            continue
+        if leg.stage is LegStage.CREATING:
             happened.append((leg.channel, LegReady(role)))
+        if seen is LegStage.UP and leg.stage is not LegStage.UP and not role.startswith("former:"):
+            happened.append((leg.channel, LegAnswered(role)))
+        elif seen is LegStage.RINGING and leg.stage in (LegStage.CREATING, LegStage.DIALING):
+            happened.append((leg.channel, LegRinging(role)))
     return happened
+
+
+def dialled_already(call: Call, observed: Observed) -> tuple[Effect, ...]:
+    """What must not be asked for again: the customer is taken out of the bridge right before the target is dialled."""
+    transfer = call.transfer
+    if transfer is None or not observed.bridge or "customer" in observed.bridged:
+        return ()
+    return (DialLeg("target", transfer.ring_seconds),)
 
 
 #: A target that is gone brings the customer back to the agent before it is looked at whether she is there.
@@ -180,13 +189,14 @@ def reassert(call: Call, observed: Observed) -> tuple[Effect, ...]:
     if call.phase is Phase.CONSULTING:
         inside = ("second" if transfer.by == "phone" else "agent", transfer.with_)
         waits = (Music("customer" if transfer.with_ == "target" else "target", True),)
-    out = tuple(role for role in ("agent", "customer", "target", "second") if role in observed.bridged - {*inside})
+    out = tuple(role for role in _PARTIES if role in observed.bridged - {*inside} and call.leg(role).exists)
     missing = tuple(role for role in inside if role not in observed.bridged)
     return (
-        *((UnbridgeLegs(out),) if out else ()),
+        *(UnbridgeLegs((role,)) for role in out),
         *((BridgeLegs(missing),) if missing else ()),
         *waits,
     )
 
 
+_PARTIES: tuple[Role, ...] = ("agent", "customer", "target", "second")
 _PARKED = (Phase.TRANSFERRING, Phase.CONSULTING, Phase.RECALLING)

@@ -132,11 +132,20 @@ def _supervisor_answered(call: Call, answered: LegAnswered, _now: float) -> Step
 
 
 def _take_part(call: Call, supervisor: Supervisor) -> Step:
-    """In the conversation itself, or in a bridge of her own with a channel that listens to the agent's."""
+    """In the conversation itself, or in a bridge of her own with a channel that listens to the agent's.
+
+    It is another bridge each time: Asterisk does not let the id of one that is gone be used again.
+    """
     if supervisor.mode == "barge":
         return call, (BridgeLegs((f"supervisor:{supervisor.id}",)),)
-    call, effects = _spy(call, supervisor)
+    supervisor = replace(supervisor, number=call.others_made + 1)
+    call, effects = _spy(_with(call, supervisor), supervisor)
     return call, (CreateBridge(supervisor.number), *effects)
+
+
+def _with(call: Call, changed: Supervisor) -> Call:
+    others = tuple(changed if supervisor.id == changed.id else supervisor for supervisor in call.supervisors)
+    return replace(call, supervisors=others)
 
 
 def _spy(call: Call, supervisor: Supervisor) -> Step:
@@ -148,8 +157,7 @@ def _spy(call: Call, supervisor: Supervisor) -> Step:
 def _change_mode(call: Call, before: Supervisor, after: Supervisor) -> Step:
     if before.mode == after.mode:
         return call, ()
-    others = tuple(after if supervisor.id == after.id else supervisor for supervisor in call.supervisors)
-    call = replace(call, supervisors=others)
+    call = _with(call, after)
     event = Announce("call.supervisor_changed")
     if call.leg(f"supervisor:{after.id}").stage is not LegStage.UP:
         return call, (event,)
@@ -157,7 +165,7 @@ def _change_mode(call: Call, before: Supervisor, after: Supervisor) -> Step:
     if before.mode == "barge" or after.mode == "barge":
         call, effects = _take_part(call, after)
         if after.mode == "barge":
-            effects = (*effects, DestroyBridge(after.number))
+            effects = (*effects, DestroyBridge(before.number))
     else:
         call, effects = _spy(call, after)
     return call, (*released, *effects, event)

@@ -259,7 +259,7 @@ def target_rings(call: Call, ringing: LegRinging, _now: float) -> Step:
 
 def target_answered(call: Call, answered: LegAnswered, now: float) -> Step:
     """A blind transfer is complete; a consultation begins."""
-    if answered.role != "target" or call.leg("target").stage is LegStage.UP:
+    if answered.role != "target" or call.leg("target").stage in (LegStage.CREATING, LegStage.UP):
         return call, ()
     rang = call.leg("target").stage is LegStage.RINGING
     call = stage(call, "target", LegStage.UP)

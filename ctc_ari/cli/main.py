@@ -14,6 +14,7 @@ import click
 
 from ctc_ari import __version__
 from ctc_ari.cli.agents import agent
+from ctc_ari.cli.contacts import contact
 from ctc_ari.cli.options import config_option, configuration, configuration_file
 from ctc_ari.cli.tokens import token
 
@@ -223,3 +224,4 @@ def render_asterisk(out: Path) -> None:
 
 cli.add_command(agent)
 cli.add_command(token)
+cli.add_command(contact)

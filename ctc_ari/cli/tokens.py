@@ -12,9 +12,8 @@ import click
 from ctc_ari.cli.options import config_option, configuration, one_of, print_table
 
 if TYPE_CHECKING:
-    from ctc_ari.directory import Right
+    from ctc_ari.directory import Right, TokenRecord
     from ctc_ari.store.pool import Connection
-    from ctc_ari.store.tokens import TokenRecord
 
 __all__ = ["token"]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import hdrs, web
 
 from ctc_ari.errors import BadRequest
 
-__all__ = ["read_body"]
+__all__ = ["given", "read_body"]
 
 T = TypeVar("T")
 
@@ -23,6 +23,12 @@ async def read_body(request: web.Request, decoder: msgspec.json.Decoder[T], what
         return decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"The body is not {what}: {_say(error)}.") from None
+
+
+def given(changes: msgspec.Struct) -> dict[str, Any]:
+    """The fields of a PATCH that its sender named."""
+    fields = ((field, getattr(changes, field)) for field in changes.__struct_fields__)
+    return {field: value for field, value in fields if value is not msgspec.UNSET}
 
 
 def _say(error: Exception) -> str:

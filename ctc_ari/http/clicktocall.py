@@ -13,6 +13,7 @@ from ctc_ari.calls.commands import PlaceCall
 from ctc_ari.calls.model import Contact, Device
 from ctc_ari.errors import ContactNotFound, EmbeddedRequest, NoExtension, Unauthorized
 from ctc_ari.http.answers import CLICK_PATH, Fault, click_error, json_answer
+from ctc_ari.http.queries import decode_number
 from ctc_ari.http.services import Services, bearer_tokens, is_plain
 
 __all__ = ["Click", "Parameters", "read_parameters"]
@@ -147,10 +148,7 @@ def _decode(name: str, raw: str) -> str:
         # An address holds no space, but `anna+sales@…` is one.
         return unquote(raw, errors="surrogateescape").strip()
     if name == "phone_number":
-        plus = raw.find("+")
-        if plus >= 0 and not any(character.isdigit() for character in unquote(raw[:plus])):
-            # Before the first digit it is the international prefix that nobody encoded: `+44`, `(+44)`, `tel:+44`.
-            raw = f"{raw[:plus]}%2B{raw[plus + 1 :]}"
+        return decode_number(raw)
     return unquote(raw.replace("+", " "), errors="surrogateescape").strip()
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from ctc_ari.http.agents import Agents
 from ctc_ari.http.calls import Calls
 from ctc_ari.http.clicktocall import Click
+from ctc_ari.http.contacts import Contacts
 from ctc_ari.http.controls import Controls
 from ctc_ari.http.documentation import Documentation
 from ctc_ari.http.events import Events
@@ -18,6 +20,7 @@ from ctc_ari.http.server import OBSERVER
 from ctc_ari.http.services import Services
 from ctc_ari.http.sessions import Sessions
 from ctc_ari.http.sip import Sip
+from ctc_ari.http.tokens import Tokens
 from ctc_ari.http.transfers import Transfers
 
 __all__ = ["LARGEST_BODY", "application"]
@@ -45,6 +48,9 @@ def application(services: Services) -> web.Application:
         Calls(services),
         Controls(services),
         Transfers(services),
+        Contacts(services),
+        Agents(services),
+        Tokens(services),
         events,
         sip,
         Health(services),

@@ -11,9 +11,11 @@ from prometheus_client import CollectorRegistry
 from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.commands import CallDesk, Recordings
 from ctc_ari.calls.model import Call
+from ctc_ari.calls.numbers import Spelling
 from ctc_ari.config import WebRtc
-from ctc_ari.directory import Directory, IdempotencyKeys, Principal, Sessions
-from ctc_ari.errors import CallNotFound, Unauthorized
+from ctc_ari.contacts import Contacts
+from ctc_ari.directory import Administration, Directory, IdempotencyKeys, Principal, Sessions
+from ctc_ari.errors import CallNotFound, NotAllowed, Unauthorized
 from ctc_ari.web_phones import WebPhones
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "HealthCheck",
     "Normalise",
     "Services",
+    "administrator",
     "authenticate",
     "bearer_tokens",
     "is_plain",
@@ -49,7 +52,10 @@ class Services:
     recordings: Recordings
     web_phones: WebPhones
     events: Broadcast
+    contacts: Contacts
+    administration: Administration
     normalise: Normalise
+    spelling: Spelling
     check: HealthCheck
     #: What `/metrics` shows; this package's own metrics are added to it.
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
@@ -76,6 +82,14 @@ def authenticate(services: Services, request: web.Request) -> Principal:
     if len(tokens) != 1 or not is_plain(tokens[0], LONGEST_TOKEN):
         raise Unauthorized
     return services.directory.authenticate(tokens[0])
+
+
+def administrator(services: Services, request: web.Request) -> Principal:
+    """Who sent this request, if it may change what belongs to everybody. Raises Unauthorized, NotAllowed."""
+    principal = authenticate(services, request)
+    if not principal.may_administer:
+        raise NotAllowed("This needs a token with the right `admin`, as `ctc-ari token create crm` makes one.")
+    return principal
 
 
 async def visible_call(services: Services, request: web.Request) -> Call:

@@ -18,6 +18,7 @@ from ctc_ari.directory import (
     ContactRecord,
     NewSession,
     Principal,
+    TokenRecord,
     split_session_token,
     split_token,
     token_matches,
@@ -26,7 +27,7 @@ from ctc_ari.errors import AgentNotFound, ConfigError, ContactNotFound, Database
 from ctc_ari.store.agents import read_agents, seed_agents
 from ctc_ari.store.pool import Connection, Pool, acquire, connect, database_errors
 from ctc_ari.store.sessions import KnownSessions, create_session, end_session, sweep_sessions
-from ctc_ari.store.tokens import TokenRecord, read_tokens
+from ctc_ari.store.tokens import read_tokens
 
 __all__ = ["PostgresDirectory"]
 
@@ -76,6 +77,8 @@ class PostgresDirectory:
         self._seeds = seeds
         self._clock = clock
         self._contents = _Contents()
+        #: Who reads later has the later picture, whoever asked.
+        self._reading = asyncio.Lock()
         self._sessions = KnownSessions()
         self._swept_at = 0.0
         self._watching: asyncio.Task[None] | None = None
@@ -84,7 +87,7 @@ class PostgresDirectory:
         """Seed, load, and follow every change from now on. Raises DatabaseUnreachable."""
         async with acquire(self._pool) as connection:
             await seed_agents(connection, self._seeds)
-            self._contents = await _read(connection)
+            await self._read(connection)
             await self._sessions.read_all(connection)
         self._watching = asyncio.create_task(self._watch(), name="directory")
 
@@ -95,6 +98,15 @@ class PostgresDirectory:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watching
             self._watching = None
+
+    async def reload(self) -> None:
+        """Know now what was just changed. Raises DatabaseUnreachable."""
+        async with acquire(self._pool) as connection:
+            await self._read(connection)
+
+    async def _read(self, connection: Connection) -> None:
+        async with self._reading:
+            self._contents = await _read(connection)
 
     def authenticate(self, token: str) -> Principal:
         """Of a token or a session. Raises Unauthorized for an unknown, revoked or expired one; the same for each."""
@@ -141,6 +153,10 @@ class PostgresDirectory:
             return self._contents.agents[email.lower()]
         except KeyError:
             raise AgentNotFound from None
+
+    def all_agents(self) -> Sequence[Agent]:
+        """In no order."""
+        return tuple(self._contents.agents.values())
 
     def find_agent(self, text: str) -> Agent | None:
         """By e-mail or by extension."""
@@ -204,7 +220,7 @@ class PostgresDirectory:
             changed.clear()
             if stale.is_set():
                 stale.clear()
-                self._contents = await _read(connection)
+                await self._read(connection)
             await self._sessions.read_changed(connection)
             try:
                 await asyncio.wait_for(changed.wait(), RELOAD_INTERVAL)

@@ -30,20 +30,33 @@ create table tokens (
 );
 create index tokens_name on tokens (name);
 
+-- `sort_key` and `words` are the name without accents and letter case, and what is found by its beginning: `ctc_ari/words.py`.
 create table contacts (
-    id         text        primary key,
-    name       text        not null,
-    created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now()
+    id             text        primary key,
+    name           text        not null,
+    created_at     timestamptz not null default now(),
+    updated_at     timestamptz not null default now(),
+    email          text,
+    company        text,
+    url            text        check (url ~* '^https?://'),
+    external       jsonb       not null default '{}',
+    last_spoken_at timestamptz,  -- when the last conversation ended; no index: writing it stays cheap
+    sort_key       text        collate "C" not null default '',
+    words          tsvector    not null default ''
 );
+create index contacts_sort_key on contacts (sort_key, id);
+create index contacts_words on contacts using gin (words);
 
 create table contact_numbers (
     contact_id text    not null references contacts on delete cascade,
     number     text    not null check (number ~ '^\+[1-9][0-9]{6,14}$'),
     position   integer not null default 0,
+    label      text,
     primary key (contact_id, number)
 );
-create index contact_numbers_number on contact_numbers (number);
+-- For a whole number, its beginning, and its end.
+create index contact_numbers_number on contact_numbers (number text_pattern_ops);
+create index contact_numbers_ending on contact_numbers (reverse(number) text_pattern_ops);
 
 -- `snapshot` is the engine's whole call, enough for another process to take it over; the columns are for queries.
 create table calls (

@@ -7,37 +7,14 @@ from collections.abc import Collection
 import asyncpg
 import msgspec
 
-from ctc_ari.directory import Principal, Right, hash_token, new_token, split_token
-from ctc_ari.errors import AgentNotFound, ConfigError, Conflict, NotFound
+from ctc_ari.directory import Right, TokenRecord, hash_token, new_token, split_token
+from ctc_ari.errors import AgentNotFound, ConfigError, Conflict, TokenNotFound
 from ctc_ari.store.pool import Connection, database_errors
 
-__all__ = ["GRACE", "TokenRecord", "create_token", "read_tokens", "revoke_token", "rotate_token"]
+__all__ = ["GRACE", "change_token", "create_token", "read_tokens", "revoke_token", "rotate_token"]
 
 #: Seconds a rotated token still works, so that its user can be given the new one without haste.
 GRACE = 24 * 3600.0
-
-
-class TokenRecord(msgspec.Struct, frozen=True):
-    """What is known of a token; not the token."""
-
-    id: str
-    name: str
-    hash: bytes
-    #: The e-mail addresses it may act for; None: all.
-    agents: frozenset[str] | None
-    created_at: float
-    expires_at: float | None = None
-    revoked_at: float | None = None
-    rights: frozenset[Right] = frozenset()
-
-    def live(self, now: float) -> bool:
-        """Whether it opens anything."""
-        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
-
-    @property
-    def principal(self) -> Principal:
-        """Who it speaks for."""
-        return Principal(self.id, self.name, self.agents, rights=self.rights)
 
 
 _SELECT = """
@@ -73,21 +50,34 @@ async def create_token(
     Without `rights`, one for all agents administers, and one for some has none. Raises ConfigError for a bad name or
     rights that do not fit, AgentNotFound, and Conflict when a live token has that name.
     """
-    if not name.strip() or not name.isprintable() or len(name) > 64:
-        raise ConfigError("name: must be 1 to 64 printable characters, for example crm")
-    bound = None if agents is None else frozenset(email.strip().lower() for email in agents)
-    given = _usual_rights(bound) if rights is None else frozenset(rights)
-    if "admin" in given and bound is not None:
-        raise ConfigError("rights: a token for some agents cannot have admin, which concerns all of them")
+    bound = _bound(agents)
+    record = TokenRecord(
+        "", name, b"", bound, now, rights=_usual_rights(bound) if rights is None else frozenset(rights)
+    )
     with database_errors():
         async with connection.transaction():
             live = await _locked(connection, now)
-            if any(name in (token.name, token.id) for token in live):
-                raise Conflict(f"There is a live token {name} already; rotate it, or choose another name.")
-            for email in sorted(bound or ()):
-                if not await connection.fetchval("select 1 from agents where email = $1", email):
-                    raise AgentNotFound(f"There is no agent {email}; add her first with `ctc-ari agent add`.")
-            return await _insert(connection, name, bound, given, now)
+            await _check(connection, record, live)
+            return await _insert(connection, name, bound, record.rights, now)
+
+
+async def change_token(connection: Connection, token_id: str, *, now: float, **changes: object) -> TokenRecord:
+    """Change name, agents or rights of a live token. Raises as `create_token` does, and TokenNotFound."""
+    with database_errors():
+        async with connection.transaction():
+            live = await _locked(connection, now)
+            before = next((token for token in live if token.id == token_id), None)
+            if before is None:
+                raise TokenNotFound
+            after = msgspec.structs.replace(before, **changes)
+            after = msgspec.structs.replace(after, agents=_bound(after.agents), rights=frozenset(after.rights))
+            #: Its older self, which still works after a rotation, has the same name.
+            others = [token for token in live if token.name != before.name]
+            await _check(connection, after, others, already=before.agents or frozenset())
+            await connection.execute(
+                "update tokens set name = $2, agents = $3, rights = $4 where id = $1", token_id, *_columns(after)
+            )
+    return after
 
 
 async def rotate_token(
@@ -95,7 +85,7 @@ async def rotate_token(
 ) -> tuple[TokenRecord, str]:
     """A new token in place of a live one, which works for `grace` seconds more; still older ones end at once.
 
-    Raises NotFound.
+    Raises TokenNotFound.
     """
     with database_errors():
         async with connection.transaction():
@@ -109,7 +99,7 @@ async def rotate_token(
 
 
 async def revoke_token(connection: Connection, name_or_id: str, *, now: float) -> list[TokenRecord]:
-    """End a token by its id, or all live ones of a name, at once; those that ended. Raises NotFound."""
+    """End a token by its id, or all live ones of a name, at once; those that ended. Raises TokenNotFound."""
     with database_errors():
         async with connection.transaction():
             found = _find(await _locked(connection, now), name_or_id)
@@ -128,8 +118,32 @@ def _find(live: list[TokenRecord], name_or_id: str) -> list[TokenRecord]:
     wanted = split_token(name_or_id) or name_or_id
     found = [token for token in live if wanted in (token.name, token.id)]
     if not found:
-        raise NotFound("There is no live token of that name or id; `ctc-ari token list` shows them.")
+        raise TokenNotFound
     return found
+
+
+async def _check(
+    connection: Connection, token: TokenRecord, others: list[TokenRecord], already: frozenset[str] = frozenset()
+) -> None:
+    """Raises ConfigError, Conflict, AgentNotFound; agents it was for already may be gone."""
+    if not token.name.strip() or not token.name.isprintable() or len(token.name) > 64:
+        raise ConfigError("name: must be 1 to 64 printable characters, for example crm")
+    if "admin" in token.rights and token.agents is not None:
+        raise ConfigError("rights: a token for some agents cannot have admin, which concerns all of them")
+    if any(token.name in (other.name, other.id) for other in others):
+        raise Conflict(f"There is a live token {token.name} already; rotate it, or choose another name.")
+    for email in sorted((token.agents or frozenset()) - already):
+        #: A text that PostgreSQL cannot even hold is nobody's address.
+        if not email.isprintable() or not await connection.fetchval("select 1 from agents where email = $1", email):
+            raise AgentNotFound(f"There is no agent {email}; add her first with `ctc-ari agent add`.")
+
+
+def _bound(agents: Collection[str] | None) -> frozenset[str] | None:
+    return None if agents is None else frozenset(email.strip().lower() for email in agents)
+
+
+def _columns(token: TokenRecord) -> tuple[str, list[str] | None, list[Right]]:
+    return token.name, None if token.agents is None else sorted(token.agents), sorted(token.rights)
 
 
 def _usual_rights(agents: frozenset[str] | None) -> frozenset[Right]:
@@ -143,15 +157,12 @@ async def _insert(
     record = TokenRecord(token_id, name, hash_token(token), agents, now, rights=rights)
     await connection.execute(
         """
-        insert into tokens (id, name, hash, agents, created_at, rights)
-        values ($1, $2, $3, $4, to_timestamp($5), $6)
+        insert into tokens (id, hash, created_at, name, agents, rights) values ($1, $2, to_timestamp($3), $4, $5, $6)
         """,
         record.id,
-        record.name,
         record.hash,
-        None if agents is None else sorted(agents),
         now,
-        sorted(rights),
+        *_columns(record),
     )
     return record, token
 

@@ -18,8 +18,7 @@ import pytest
 from msgspec.structs import replace
 
 from ctc_ari.ari.gateway import Gateway
-from ctc_ari.calls.inputs import Input
-from ctc_ari.calls.ports import Snapshot
+from ctc_ari.calls.ports import Heard, Snapshot
 from ctc_ari.config import Asterisk, Config, Node
 from ctc_ari.runtime import asterisk, processes
 from tests.phones import free_port
@@ -62,11 +61,11 @@ class Pbx:
 
 @dataclass
 class Watched:
-    """A running gateway and what it said."""
+    """A running gateway and what it said: of which channel, and what."""
 
     gateway: Gateway
     snapshots: list[Snapshot] = field(default_factory=list)
-    inputs: list[tuple[str, Input]] = field(default_factory=list)
+    inputs: list[tuple[str, Heard]] = field(default_factory=list)
 
     async def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> float:
         """Seconds until it held."""
@@ -86,11 +85,11 @@ class Watched:
 async def gateway(config: Asterisk) -> AsyncIterator[Watched]:
     """A gateway that is kept connected until the block ends."""
     snapshots: list[Snapshot] = []
-    inputs: list[tuple[str, Input]] = []
+    inputs: list[tuple[str, Heard]] = []
     made = Gateway(
         config.nodes[0],
         config,
-        feed=lambda call_id, happened: inputs.append((call_id, happened)),
+        feed=lambda channel, heard: inputs.append((channel, heard)),
         reconcile=snapshots.append,
     )
     task = asyncio.create_task(made.run())

@@ -10,12 +10,13 @@ import pytest
 from msgspec.structs import replace
 
 from ctc_ari.ari import gateway as gateways
+from ctc_ari.ari.messages import ALLOWED_EVENTS
 from ctc_ari.calls.commands import Recordings
 from ctc_ari.calls.effects import CreateBridge, CreateLeg, DestroyBridge, HangUpLeg, Originate, Request
 from ctc_ari.calls.ids import new_call_id
-from ctc_ari.calls.inputs import LegGone, LegReady, Observed
+from ctc_ari.calls.inputs import LegGone, LegReady
 from ctc_ari.calls.model import Call, Leg, LegStage, bridge_id, channel_id
-from ctc_ari.calls.ports import NOT_SENT, Telephony
+from ctc_ari.calls.ports import NOT_SENT, Snapshot, Telephony
 from ctc_ari.errors import AsteriskUnreachable, RecordingNotFound
 from tests.ari.conftest import Pbx, Watched, gateway, named
 from tests.calls.builders import NOW, a_call
@@ -51,8 +52,8 @@ async def perform(at: Watched, call: Call, *requests: Request) -> list[int | Non
 
 
 def gone(at: Watched) -> list[str]:
-    """The sides whose channels are known to be gone."""
-    return sorted(happened.role for _, happened in at.inputs if isinstance(happened, LegGone))
+    """The channels that are known to be gone."""
+    return sorted(channel for channel, heard in at.inputs if isinstance(heard, LegGone))
 
 
 async def ask(pbx: Pbx, method: str, path: str, **arguments: Any) -> Any:
@@ -77,13 +78,13 @@ async def test_it_connects_compares_and_carries_out_requests_in_order(pbx: Pbx, 
         assert await at.gateway.probe() is None
         assert at.gateway.started
         (snapshot,) = at.snapshots
-        assert (snapshot.node, snapshot.calls, snapshot.asterisk_started) == ("pbx", {}, at.gateway.started)
+        assert snapshot == Snapshot("pbx", at.gateway.started, {}, {})
         call = call_of(app, pbx.phone)
         assert await perform(at, call, Originate(25), CreateBridge(), CreateLeg("customer")) == [200, 200, 200]
-        await at.until(lambda: (call.id, LegReady("customer")) in at.inputs)
+        await at.until(lambda: (f"{call.id}.c", LegReady("")) in at.inputs)
         assert await perform(at, call, Originate(25), CreateLeg("customer")) == [409, 409]
         assert await perform(at, call, HangUpLeg("customer"), HangUpLeg("agent"), DestroyBridge()) == [204, 204, 204]
-        await at.until(lambda: gone(at) == ["agent", "customer"])
+        await at.until(lambda: gone(at) == [call.id, f"{call.id}.c"])
         assert await perform(at, call, HangUpLeg("agent"), DestroyBridge()) == [404, 404]
         assert at.gateway.behind == 0
 
@@ -99,10 +100,10 @@ async def test_what_was_left_behind_is_in_the_snapshot_and_can_be_discarded(pbx:
     async with gateway(named(pbx, app, transport=transport)) as again:
         await again.connected()
         (snapshot,) = again.snapshots
-        expected = Observed(LegStage.READY, LegStage.READY, True, frozenset(), snapshot.asterisk_started)
-        assert snapshot.calls == {call.id: expected}
-        again.gateway.discard(call.id)
-        await again.until(lambda: gone(again) == ["agent", "customer"])
+        channels = {call.id: LegStage.READY, f"{call.id}.c": LegStage.READY}
+        assert snapshot == Snapshot("pbx", again.gateway.started, channels, {bridge_id(call.id): frozenset()})
+        again.gateway.discard([*channels], [bridge_id(call.id)])
+        await again.until(lambda: gone(again) == [call.id, f"{call.id}.c"])
         assert bridge_id(call.id) not in [bridge["id"] for bridge in await ask(pbx, "GET", "bridges")]
 
 
@@ -111,7 +112,7 @@ async def test_the_filter_lets_through_only_what_is_read(pbx: Pbx) -> None:
         await at.connected()
         application = await ask(pbx, "GET", "applications/filtered")
     allowed = {event["type"] for event in application["events_allowed"]}
-    assert allowed == {"StasisStart", "ChannelDestroyed", "Dial", "ApplicationReplaced", "RESTResponse"}
+    assert allowed == set(ALLOWED_EVENTS)
 
 
 async def test_a_wrong_password_is_named(pbx: Pbx) -> None:
@@ -127,7 +128,8 @@ async def test_nobody_there_is_named_and_nothing_is_sent(pbx: Pbx) -> None:
     async with gateway(named(pbx, "nowhere", nodes=nowhere)) as at:
         await at.until(lambda: "is Asterisk running" in (at.gateway.trouble or ""))
         assert await perform(at, call_of("nowhere"), CreateBridge(), DestroyBridge()) == [NOT_SENT, NOT_SENT]
-        at.gateway.discard(call_of("nowhere").id)
+        at.gateway.discard([call_of("nowhere").id])
+        at.gateway.leave("1750000000.7")
         with pytest.raises(AsteriskUnreachable):
             await anext(aiter(at.gateway.stream("nowhere-1", 1)))
 
@@ -218,7 +220,8 @@ async def test_it_takes_over_the_calls_that_another_service_leaves_behind(
             assert second.gateway.connected, "nobody takes it from one who lives"
             assert (len(first.snapshots), len(second.snapshots)) == (1, 1)
         await first.connected(8.0)
-        assert call.id in first.snapshots[-1].calls
+        assert f"{call.id}.c" in first.snapshots[-1].channels
+        assert bridge_id(call.id) in first.snapshots[-1].bridges
         assert await perform(first, call, HangUpLeg("customer"), DestroyBridge()) == [204, 204]
 
 

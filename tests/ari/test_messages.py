@@ -18,6 +18,7 @@ from ctc_ari.ari.messages import (
     ApplicationReplaced,
     Bridge,
     Channel,
+    Dialplan,
     Info,
     Rest,
     RestResponse,
@@ -29,53 +30,106 @@ from ctc_ari.ari.messages import (
 )
 from ctc_ari.calls import effects
 from ctc_ari.calls.effects import (
+    AnswerLeg,
     BridgeLegs,
     CreateBridge,
     CreateLeg,
     DestroyBridge,
     DialLeg,
     HangUpLeg,
+    Keep,
+    LeaveToDialplan,
     Music,
     Mute,
     Originate,
+    PlaySound,
     PlayTone,
     PressKeys,
+    Progress,
     RecordBridge,
     Recording,
     Request,
+    Spy,
     StartRingback,
     StopRingback,
+    TellPhone,
+    UnbridgeLegs,
+    Watch,
 )
-from ctc_ari.calls.inputs import Input, LegAnswered, LegGone, LegReady, LegRinging, Observed
-from ctc_ari.calls.model import Agent, Call, Contact, LegStage
-from tests.calls.builders import a_call
+from ctc_ari.calls.inputs import LegAnswered, LegGone, LegReady, LegRinging
+from ctc_ari.calls.model import Agent, Call, Contact, Leg, LegStage
+from ctc_ari.calls.ports import DialAnswered, Heard
+from tests.calls.builders import a_call, a_transfer
 
 RECORDED: dict[str, Any] = msgspec.json.decode((Path(__file__).parent / "recorded.json").read_bytes())
 EVENTS: dict[str, dict[str, Any]] = RECORDED["events"]
 
 ID = "ctc-" + "0" * 32
 C, B = f"{ID}.c", f"{ID}.b"
+#: A transfer's target, a supervisor's phone, what listens for her, her bridge, and a channel that is being released.
+T, S, SPY, SIDE, OLD = f"{ID}.x001", f"{ID}.x002", f"{ID}.x003", f"{ID}.y002", f"{ID}.x009"
 TRUNK_ID = "+442079460999"
+
+
+def everybody(**changes: Any) -> Call:
+    """A consultation with a supervisor."""
+    others = (
+        Leg(T, "PJSIP/1002", role="target"),
+        Leg(S, "PJSIP/1003", role="supervisor:s1"),
+        Leg(SPY, "", role="spy:s1"),
+    )
+    return replace(a_call(), others=others, transfers=(a_transfer("attended"),), **changes)
+
 
 #: Each request, and its REST without the variables of a new channel.
 REST: list[tuple[Request, str, str, dict[str, str]]] = [
     (Originate(25), "POST", f"channels/{ID}", {"endpoint": "PJSIP/1001", "app": "ctc", "timeout": "25"}),
+    (
+        Originate(25, "supervisor:s1"),
+        "POST",
+        f"channels/{S}",
+        {"endpoint": "PJSIP/1003", "app": "ctc", "timeout": "25", "originator": C},
+    ),
     (
         CreateLeg("customer"),
         "POST",
         "channels/create",
         {"endpoint": "PJSIP/442079460001@trunk", "app": "ctc", "channelId": C, "originator": ID},
     ),
+    (
+        CreateLeg("target"),
+        "POST",
+        "channels/create",
+        {"endpoint": "PJSIP/1002", "app": "ctc", "channelId": T, "originator": C},
+    ),
     (DialLeg("customer", 45), "POST", f"channels/{C}/dial", {"timeout": "45"}),
+    (DialLeg("target", 25), "POST", f"channels/{T}/dial", {"timeout": "25"}),
     (CreateBridge(), "POST", f"bridges/{B}", {"type": "mixing"}),
+    (CreateBridge(2), "POST", f"bridges/{SIDE}", {"type": "mixing"}),
     (BridgeLegs(), "POST", f"bridges/{B}/addChannel", {"channel": f"{ID},{C}"}),
+    (BridgeLegs(("target",)), "POST", f"bridges/{B}/addChannel", {"channel": T}),
+    (BridgeLegs(("supervisor:s1", "spy:s1"), 2), "POST", f"bridges/{SIDE}/addChannel", {"channel": f"{S},{SPY}"}),
+    (UnbridgeLegs(("customer",)), "POST", f"bridges/{B}/removeChannel", {"channel": C}),
+    (Watch("customer"), "POST", "applications/ctc/subscription", {"eventSource": f"channel:{C}"}),
+    (AnswerLeg("customer"), "POST", f"channels/{C}/answer", {}),
+    (Keep("customer"), "POST", f"channels/{C}/variable", {"variable": "TIMEOUT(absolute)", "value": "0"}),
+    (LeaveToDialplan("customer"), "POST", f"channels/{C}/continue", {}),
     (StartRingback(), "POST", f"channels/{ID}/ring", {}),
-    (StopRingback(), "DELETE", f"channels/{ID}/ring", {}),
+    (StopRingback("customer"), "DELETE", f"channels/{C}/ring", {}),
     (PlayTone("busy"), "POST", f"channels/{ID}/play", {"media": "tone:busy"}),
+    (PlaySound("beeperr", "agent"), "POST", f"channels/{ID}/play", {"media": "sound:beeperr"}),
+    (Spy("spy:s1", False), "POST", f"channels/{ID}/snoop/{SPY}", {"spy": "both", "whisper": "none", "app": "ctc"}),
+    (Spy("spy:s1", True), "POST", f"channels/{ID}/snoop/{SPY}", {"spy": "both", "whisper": "out", "app": "ctc"}),
+    (
+        TellPhone("agent", Progress.ANSWERED),
+        "POST",
+        f"channels/{ID}/transfer_progress",
+        {"states": "channel_answered"},
+    ),
     (Mute("agent", True), "POST", f"channels/{ID}/mute", {"direction": "in"}),
     (Mute("customer", False), "DELETE", f"channels/{C}/mute", {"direction": "in"}),
     (Music("customer", True), "POST", f"channels/{C}/moh", {}),
-    (Music("customer", False), "DELETE", f"channels/{C}/moh", {}),
+    (Music("target", False), "DELETE", f"channels/{T}/moh", {}),
     (
         RecordBridge(1, Recording.START),
         "POST",
@@ -86,10 +140,17 @@ REST: list[tuple[Request, str, str, dict[str, str]]] = [
     (RecordBridge(2, Recording.RESUME), "DELETE", f"recordings/live/{ID}-2/pause", {}),
     (RecordBridge(2, Recording.STOP), "POST", f"recordings/live/{ID}-2/stop", {}),
     (PressKeys("12#"), "POST", f"channels/{C}/dtmf", {"dtmf": "12#"}),
+    (PressKeys("12#", "target"), "POST", f"channels/{T}/dtmf", {"dtmf": "12#"}),
     (HangUpLeg("agent"), "DELETE", f"channels/{ID}", {}),
     (HangUpLeg("customer"), "DELETE", f"channels/{C}", {}),
+    (HangUpLeg(f"former:{OLD}", 26), "DELETE", f"channels/{OLD}", {"reason_code": "26"}),
     (DestroyBridge(), "DELETE", f"bridges/{B}", {}),
+    (DestroyBridge(2), "DELETE", f"bridges/{SIDE}", {}),
 ]
+
+
+#: Those that a call of two has.
+ALONE = [entry for entry in REST if not str(entry[0]).count("s1") and not str(entry[0]).count("target")]
 
 
 def rest(call: Call, request: Request, caller_id: str | None = TRUNK_ID) -> Rest:
@@ -105,7 +166,7 @@ def variables(call: Call, request: Request, caller_id: str | None = TRUNK_ID) ->
 
 @pytest.mark.parametrize(("request_", "method", "path", "query"), REST)
 def test_each_request_is_this_rest(request_: Request, method: str, path: str, query: dict[str, str]) -> None:
-    sent = rest(a_call(), request_)
+    sent = rest(everybody(), request_)
     assert (sent.method, sent.path, dict(sent.query)) == (method, path, query)
     assert (sent.body is not None) == isinstance(request_, Originate | CreateLeg)
 
@@ -125,6 +186,7 @@ def test_the_agent_s_phone_shows_the_customer() -> None:
         "CONNECTEDLINE(num,i)": call.number,
         "CONNECTEDLINE(num-pres,i)": "allowed",
         "CONNECTEDLINE(name,i)": "Carla Gómez",
+        "PJSIP_TRANSFER_HANDLING()": "ari-only",
     }
 
 
@@ -189,7 +251,7 @@ def test_names_reach_nothing_but_the_two_name_fields(name: str, contact: str, em
     typed = a_call(agent=Agent(email, name, extension="1001", auto_answer=True), contact=Contact(contact, contact))
     plain = a_call(agent=Agent("x@example.com", "", extension="1001", auto_answer=True), contact=Contact("", ""))
     names = ("CALLERID(name)", "CONNECTEDLINE(name,i)")
-    for request, *_ in REST:
+    for request, *_ in ALONE:
         got, expected = rest(typed, request), rest(plain, request)
         assert (got.method, got.path, got.query) == (expected.method, expected.path, expected.query)
         if got.body is not None:
@@ -206,33 +268,39 @@ def test_names_reach_nothing_but_the_two_name_fields(name: str, contact: str, em
 @pytest.mark.parametrize(
     ("name", "of", "expected"),
     [
-        ("agent_dialled", 0, None),
-        ("agent_rings", 0, LegRinging("agent")),
-        ("agent_answers", 0, None),  # not before she enters: only then can she be bridged
-        ("agent_enters", 0, LegAnswered("agent")),
-        ("agent_gone", 0, LegGone("agent", 16)),
-        ("agent_busy_dial", 1, None),
-        ("agent_busy", 1, LegGone("agent", 17, 486)),
-        ("agent_does_not_answer", 3, LegGone("agent", 19, 480)),
-        ("customer_enters", 0, LegReady("customer")),
-        ("customer_rings", 0, LegRinging("customer")),
-        ("customer_answers", 0, LegAnswered("customer")),
-        ("customer_hangs_up", 0, LegGone("customer", 16)),
-        ("customer_busy", 2, LegGone("customer", 17, 486)),
-        ("customer_unknown", 4, LegGone("customer", 1, 404)),
+        ("agent_dialled", "0", None),
+        ("agent_rings", "0", LegRinging("")),
+        (
+            "agent_answers",
+            "0",
+            DialAnswered(),
+        ),  # an agent's is of no use before she enters: only then can she be bridged
+        ("agent_enters", "0", LegAnswered("")),
+        ("agent_gone", "0", LegGone("", 16)),
+        ("agent_busy_dial", "1", None),
+        ("agent_busy", "1", LegGone("", 17, 486)),
+        ("agent_does_not_answer", "3", LegGone("", 19, 480)),
+        ("customer_enters", "0.c", LegReady("")),
+        ("customer_rings", "0.c", LegRinging("")),
+        ("customer_answers", "0.c", DialAnswered()),
+        ("customer_hangs_up", "0.c", LegGone("", 16)),
+        ("customer_busy", "2.c", LegGone("", 17, 486)),
+        ("customer_unknown", "4.c", LegGone("", 1, 404)),
     ],
 )
-def test_an_event_means_this_for_its_call(name: str, of: int, expected: Input | None) -> None:
+def test_an_event_means_this_for_its_channel(name: str, of: str, expected: Heard | None) -> None:
     event = decode_event(msgspec.json.encode(EVENTS[name]))
     assert event is not None
-    assert to_input(event) == ((f"ctc-{of:032x}", expected) if expected else None)
+    number, _, part = of.partition(".")
+    channel = f"ctc-{int(number):032x}" + (f".{part}" if part else "")
+    assert to_input(event) == ((channel, expected) if expected else None)
 
 
 def test_an_older_asterisk_names_no_sip_status() -> None:
     older = {key: value for key, value in EVENTS["agent_busy"].items() if key != "tech_cause"} | {"cause": 0}
     event = decode_event(msgspec.json.encode(older))
     assert event is not None
-    assert to_input(event) == (f"ctc-{1:032x}", LegGone("agent"))
+    assert to_input(event) == (f"ctc-{1:032x}", LegGone(""))
 
 
 def test_an_answer_on_the_socket_is_told_from_events() -> None:
@@ -262,7 +330,7 @@ def test_garbage_is_an_error(garbage: bytes) -> None:
 
 def test_every_kind_that_is_read_is_let_through() -> None:
     read = {event["type"] for name, event in EVENTS.items() if name != "of_no_use"}
-    assert read == set(ALLOWED_EVENTS)
+    assert read | {"ChannelHold", "ChannelUnhold", "ChannelTransfer"} == set(ALLOWED_EVENTS)
 
 
 # listings
@@ -277,8 +345,8 @@ def bridges() -> list[Bridge]:
 
 
 def test_a_conversation_as_asterisk_lists_it() -> None:
-    both = Observed(LegStage.UP, LegStage.UP, True, frozenset({"agent", "customer"}), "then")
-    assert observe("ctc", channels(), bridges(), "then") == {ID: both}
+    both = {ID: LegStage.UP, C: LegStage.UP}
+    assert observe("ctc", channels(), bridges()) == (both, {B: frozenset(both)})
 
 
 @pytest.mark.parametrize(
@@ -293,18 +361,31 @@ def test_a_conversation_as_asterisk_lists_it() -> None:
     ],
 )
 def test_a_channel_s_state_is_a_stage(state: str, stage: LegStage) -> None:
-    found = observe("ctc", [Channel(ID, state)], [], "then")
-    assert found == {ID: Observed(stage, None, False, frozenset(), "then")}
+    assert observe("ctc", [Channel(ID, state)], []) == ({ID: stage}, {})
 
 
 def test_what_is_not_ours_is_not_seen() -> None:
-    foreign = [Channel("1700000000.1", "Up"), Channel("other-" + "0" * 32, "Up"), Channel(B, "Up")]
-    assert observe("ctc", foreign, [Bridge("somebody.b", (ID,)), Bridge(ID, (ID,))], "then") == {}
+    elsewhere = Dialplan("Stasis", "other,inbound,+442079460100")
+    queued = Dialplan("Queue", "ctc")
+    foreign = [
+        Channel("1700000000.1", "Up"),
+        Channel("other-" + "0" * 32, "Up"),
+        Channel("1700000000.2", "Up", dialplan=elsewhere),
+        Channel("1700000000.3", "Up", dialplan=queued),
+    ]
+    assert observe("ctc", foreign, [Bridge("somebody.b", (ID,)), Bridge("holding", (ID,))]) == ({}, {})
 
 
-def test_a_stranger_in_our_bridge_is_no_leg_of_the_call() -> None:
-    crowd = Bridge(B, (C, "ctc-" + "1" * 32, "1700000000.1"))
-    assert observe("ctc", [], [crowd], "then") == {ID: Observed(None, None, True, frozenset({"customer"}), "then")}
+def test_a_caller_in_our_application_is_ours_whatever_his_channel_is_called() -> None:
+    caller = Channel("1700000000.7", "Ring", dialplan=Dialplan("Stasis", "ctc,inbound,+442079460100"))
+    assert observe("ctc", [caller], []) == ({"1700000000.7": LegStage.DIALING}, {})
+
+
+def test_every_part_of_a_call_is_seen() -> None:
+    parts = [Channel(channel, "Up") for channel in (ID, C, T, SPY)]
+    stages, seen = observe("ctc", parts, [Bridge(B, (ID, "1700000000.1")), Bridge(SIDE)])
+    assert stages == dict.fromkeys((ID, C, T, SPY), LegStage.UP)
+    assert seen == {B: frozenset({ID, "1700000000.1"}), SIDE: frozenset()}
 
 
 @pytest.mark.parametrize(

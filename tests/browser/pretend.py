@@ -44,8 +44,8 @@ def past(name: str | None, number: str, direction: str, minutes: int, talk: int,
     return {
         "id": f"past-{minutes}", "direction": direction, "number": number,
         "contact": {"id": f"c-{minutes}", "name": name} if name else None,
-        "disposition": "answered" if talk else "no_answer", "started_at": f"2026-03-{day:02}T{hour:02}:{minute:02}:00.000Z",
-        "talk_seconds": talk, **more,
+        "disposition": "answered" if talk else "no_answer", "talk_seconds": talk,
+        "started_at": f"2026-03-{day:02}T{hour:02}:{minute:02}:00.000Z", **more,
     }  # fmt: skip
 
 

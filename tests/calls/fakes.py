@@ -29,6 +29,8 @@ class FakeTelephony:
         self.hesitates = False
         self.requests: list[tuple[str, Request]] = []
         self.discarded: list[str] = []
+        #: Channels that the dialplan goes on with.
+        self.left: list[str] = []
         self._story = story
         self._open: list[tuple[Request, Replied]] = []
 
@@ -47,9 +49,13 @@ class FakeTelephony:
         for request, replied in now:
             replied(request, self.status.get(type(request), 204))
 
-    def discard(self, call_id: str) -> None:
+    def discard(self, channels: Sequence[str], bridges: Sequence[str] = ()) -> None:
         """Remember what was thrown away."""
-        self.discarded.append(call_id)
+        self.discarded += [*channels, *bridges]
+
+    def leave(self, channel: str) -> None:
+        """Remember what was left to the dialplan."""
+        self.left.append(channel)
 
     def asked(self, kind: type[Request]) -> list[str]:
         """The calls for which this was asked."""

@@ -32,13 +32,12 @@ from ctc_ari.calls.inputs import (
     LegGone,
     LegReady,
     LegRinging,
-    Observed,
     SendDtmf,
     SetHeld,
     SetMuted,
     SetRecording,
 )
-from ctc_ari.calls.model import Agent, Call, Contact, EndReason, LegStage, Phase
+from ctc_ari.calls.model import Agent, Call, Contact, EndReason, LegStage, Phase, bridge_id, channel_id
 from ctc_ari.calls.policy import BURST
 from ctc_ari.calls.ports import NOT_SENT, CallStore, Happening, Snapshot, Telephony
 from ctc_ari.config import Asterisk, Limits
@@ -54,12 +53,11 @@ from ctc_ari.errors import (
     LimitReached,
     WrongState,
 )
-from tests.calls.builders import ALICE, NOW, a_call, a_call_in
+from tests.calls.builders import ALICE, BOB, NOW, a_call, a_call_in, a_dialling
 from tests.calls.fakes import FakeStore, FakeTelephony
 
 NUMBER = "+442079460001"
 OTHER = "+442079460002"
-BOB = Agent("bob@example.com", "Bob", extension="1002")
 CLICK = PlaceCall(ALICE, NUMBER)
 GENEROUS = Limits(agent_calls_per_minute=1000, concurrent_calls=100, calls_per_second=1000, duplicate_window=10)
 
@@ -70,6 +68,7 @@ class Room:
 
     asterisk: Asterisk = field(default_factory=Asterisk)
     limits: Limits = GENEROUS
+    routes: dict[str, str | list[str]] = field(default_factory=dict)
     now: float = NOW
 
     def __post_init__(self) -> None:
@@ -81,6 +80,7 @@ class Room:
             self.telephony,
             self.store,
             asterisk=self.asterisk,
+            dialling=a_dialling(self.routes),
             limits=self.limits,
             clock=lambda: self.now,
             listeners=(self.heard.append,),
@@ -298,8 +298,8 @@ async def test_the_desk_phone_is_dialled_where_the_directory_says(room: Room, ag
 
 
 async def test_a_device_that_the_agent_does_not_have_is_refused(room: Room) -> None:
-    nobody = Agent("nobody@example.com")
-    for command in (PlaceCall(nobody, NUMBER, device="web"), PlaceCall(nobody, NUMBER)):
+    stranger = Agent("nobody@example.com", desk_endpoint="PJSIP/own")
+    for command in (PlaceCall(stranger, NUMBER, device="web"), PlaceCall(Agent("nobody@example.com"), NUMBER)):
         with pytest.raises(DeviceUnavailable):
             await room.desk.place(command)
     assert not room.story
@@ -639,13 +639,28 @@ async def test_a_closed_desk_lets_calls_be(open_room: Opener) -> None:
 # coming back
 
 
-def observed(agent: LegStage | None, customer: LegStage | None) -> Observed:
-    return Observed(agent, customer, bridge=True, bridged=frozenset({"agent", "customer"}), asterisk_started="once")
+def talking_in(*call_ids: str) -> Snapshot:
+    """Both sides of these calls, in their bridge."""
+    pairs = {call_id: (channel_id(call_id, "agent"), channel_id(call_id, "customer")) for call_id in call_ids}
+    return Snapshot(
+        "pbx1",
+        "once",
+        {channel: LegStage.UP for pair in pairs.values() for channel in pair},
+        {bridge_id(call_id): frozenset(pair) for call_id, pair in pairs.items()},
+    )
 
 
 def left_behind(call_id: str, agent: Agent, **changes: Any) -> Call:
     """A conversation in the database of a service that was killed."""
-    return replace(a_call_in(Phase.TALKING), id=call_id, agent=agent, **changes)
+    call = a_call_in(Phase.TALKING)
+    return replace(
+        call,
+        id=call_id,
+        agent=agent,
+        agent_leg=replace(call.agent_leg, channel=channel_id(call_id, "agent")),
+        customer_leg=replace(call.customer_leg, channel=channel_id(call_id, "customer")),
+        **changes,
+    )
 
 
 async def test_after_a_restart_calls_that_are_still_there_go_on_and_the_journal_too(room: Room) -> None:
@@ -653,7 +668,7 @@ async def test_after_a_restart_calls_that_are_still_there_go_on_and_the_journal_
     room.store.live = [(left_behind(stays, ALICE), 4), (left_behind(goes, BOB), 5)]
     await room.desk.load()
     assert len(room.desk.live()) == 2
-    room.desk.reconcile(Snapshot("pbx1", "once", {stays: observed(LegStage.UP, LegStage.UP)}))
+    room.desk.reconcile(talking_in(stays))
     await turns()
     assert [call.id for call in room.desk.live()] == [stays]
     assert [(happening.event, happening.seq) for happening in room.heard] == [("call.ended", 6)]
@@ -683,18 +698,19 @@ async def test_another_node_s_calls_are_not_ours(room: Room) -> None:
 async def test_channels_of_no_call_are_discarded(room: Room) -> None:
     call_id = await room.call_in(Phase.TALKING)
     stray = new_call_id("ctc", NOW)
-    talking = observed(LegStage.UP, LegStage.UP)
-    room.desk.reconcile(Snapshot("pbx1", "once", {call_id: talking, stray: talking}))
-    assert room.telephony.discarded == [stray]
+    room.desk.reconcile(talking_in(call_id, stray))
+    assert room.telephony.discarded == [stray, f"{stray}.c", f"{stray}.b"]
     assert [call.id for call in room.desk.live()] == [call_id]
 
 
 async def test_a_channel_that_comes_too_late_is_discarded_if_it_is_ours(room: Room) -> None:
     late = new_call_id("ctc", NOW)
-    room.desk.feed(late, LegReady("agent"))
-    room.desk.feed("somebody-else", LegReady("agent"))
-    room.desk.feed(new_call_id("ctc", NOW), LegGone("agent"))
-    assert room.telephony.discarded == [late]
+    call_id = await room.call_in(Phase.TALKING)
+    for channel in (late, f"{late}.c", f"{call_id}.x007"):
+        room.desk.hear(channel, LegReady(""))
+    room.desk.hear("somebody-else", LegReady(""))
+    room.desk.hear(new_call_id("ctc", NOW), LegGone(""))
+    assert room.telephony.discarded == [late, f"{late}.c", f"{call_id}.x007"]
 
 
 async def test_a_deadline_that_passed_while_we_were_away_fires_after_the_comparison(room: Room) -> None:
@@ -703,7 +719,7 @@ async def test_a_deadline_that_passed_while_we_were_away_fires_after_the_compari
     await room.desk.load()
     await asyncio.sleep(0.01)
     assert room.desk.live(), "not before we know what Asterisk has"
-    room.desk.reconcile(Snapshot("pbx1", "once", {call_id: observed(LegStage.UP, LegStage.UP)}))
+    room.desk.reconcile(talking_in(call_id))
     await asyncio.sleep(0.01)
     assert (await room.desk.find(call_id)).ended_by == "limit"
 

@@ -17,7 +17,10 @@ from multidict import CIMultiDict
 from structlog.testing import LogCapture
 
 from ctc_ari.calls.broadcast import Broadcast
+from ctc_ari.calls.numbers import Spelling
 from ctc_ari.http import Runner, Services, application, encode_event, observe
+from tests.http.fake_administration import FakeAdministration
+from tests.http.fake_contacts import FakeContacts
 from tests.http.fakes import (
     ANNA,
     CREATED,
@@ -43,10 +46,15 @@ class World:
     desk: FakeDesk = field(default_factory=FakeDesk)
     directory: FakeDirectory = field(default_factory=FakeDirectory)
     keys: FakeKeys = field(default_factory=FakeKeys)
+    contacts: FakeContacts = field(default_factory=FakeContacts)
+    administration: FakeAdministration = field(init=False)
     recordings: FakeRecordings = field(default_factory=FakeRecordings)
     web_phones: FakeWebPhones = field(default_factory=FakeWebPhones)
     events: Broadcast = field(default_factory=lambda: Broadcast(encode_event, clock=lambda: CREATED))
     health: FakeHealth = field(default_factory=FakeHealth)
+
+    def __post_init__(self) -> None:
+        self.administration = FakeAdministration(self.directory)
 
     def services(self, **others: Any) -> Services:
         """The struct that the application gets."""
@@ -58,7 +66,10 @@ class World:
             "web_phones": self.web_phones,
             "sessions": self.directory,
             "events": self.events,
+            "contacts": self.contacts,
+            "administration": self.administration,
             "normalise": normalise,
+            "spelling": Spelling("GB"),
             "check": self.health,
         }
         return Services(**fields | others)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from ctc_ari.calls.commands import PlaceCall, Placed
@@ -38,8 +38,10 @@ from ctc_ari.web_phones import SipAccount, account_name
 
 TOKEN = "ctc_0a1b2c3d4e5f_everyone-MDEyMzQ1Njc4OWFiY2RlZg"
 ANNAS_TOKEN = "ctc_0a1b2c3d4e60_anna-only-MDEyMzQ1Njc4OWFiY2Rl"
-SUPERVISORS_TOKEN = "ctc_0a1b2c3d4e62_listens-in-MDEyMzQ1Njc4OWFiY2Rl"
-BOUND_SUPERVISORS_TOKEN = "ctc_0a1b2c3d4e63_anna-only-MDEyMzQ1Njc4OWFiY2R"
+SUPERVISORS_TOKEN = "ctc_0a1b2c3d4e63_listens-in-MDEyMzQ1Njc4OWFiY2Rl"
+BOUND_SUPERVISORS_TOKEN = "ctc_0a1b2c3d4e64_anna-only-MDEyMzQ1Njc4OWFiY2R"
+#: For all agents, without any rights.
+LINK_TOKEN = "ctc_0a1b2c3d4e62_links-MDEyMzQ1Njc4OWFiY2RlZg"
 ANNAS_SESSION = "ctcs_0a1b2c3d4e61_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY"
 NUMBER = "+442079460123"
 ANNA = Agent(email="anna@example.com", name="Anna Berg", extension="1001", desk_endpoint="PJSIP/1001")
@@ -125,10 +127,10 @@ class FakeDesk:
         phase = Phase.TRANSFERRING if mode == "blind" else Phase.CONSULTING
         return self.put(call, phase=phase, transfers=(*call.transfers, transfer))
 
-    async def move(self, call_id: str, device: Device) -> Call:
+    async def move(self, call_id: str, device: Device, *, again: bool = False) -> Call:
         """That device rings."""
         call = await self._talking(call_id)
-        self.asked.append((call_id, device))
+        self.asked.append((call_id, device, "again") if again else (call_id, device))
         return self.put(call, moving_to=device)
 
     async def supervise(self, call_id: str, agent: Agent, mode: SupervisorMode) -> tuple[Call, str]:
@@ -233,11 +235,12 @@ class FakeSipSocket:
 
 
 class FakeDirectory:
-    """Four tokens and a session, four agents, three contacts."""
+    """Five tokens and a session, four agents, three contacts."""
 
     def __init__(self) -> None:
         self.tokens = {
-            TOKEN: Principal("everyone", "CRM"),
+            TOKEN: Principal("everyone", "CRM", rights=frozenset({"admin"})),
+            LINK_TOKEN: Principal("links", "Links"),
             ANNAS_TOKEN: Principal("annas", "Anna's", frozenset({ANNA.email})),
             SUPERVISORS_TOKEN: Principal("supervisors", "Wallboard", rights=frozenset({"supervise"})),
             BOUND_SUPERVISORS_TOKEN: Principal(
@@ -282,6 +285,10 @@ class FakeDirectory:
         if email.lower() not in self.agents:
             raise AgentNotFound
         return self.agents[email.lower()]
+
+    def all_agents(self) -> Sequence[Agent]:
+        """In no order."""
+        return list(self.agents.values())
 
     async def contact(self, contact_id: str) -> ContactRecord:
         """By id."""

@@ -15,13 +15,16 @@ from aiohttp import web
 from ctc_ari import __version__, calls, errors
 from ctc_ari.calls.model import CallState, Device, EndedBy, EndReason, SupervisorMode, TransferMode, TransferState
 from ctc_ari.http import application
+from ctc_ari.http.agents import AgentChanges, AgentDetails, NewAgent
 from ctc_ari.http.calls import CallView, NewCall, SupervisorView, TransferView
 from ctc_ari.http.clicktocall import LENGTHS
+from ctc_ari.http.contacts import ContactBody, ContactChanges, ContactView, NewContact
 from ctc_ari.http.documentation import HERE
 from ctc_ari.http.documentation_page import METHODS, resolve
 from ctc_ari.http.events import Event, Snapshot
 from ctc_ari.http.sessions import CurrentSessionView, NewSessionBody, SessionView
 from ctc_ari.http.sip import TicketView
+from ctc_ari.http.tokens import NewToken, TokenChanges, TokenView
 from tests.http.conftest import Wire, World
 
 
@@ -57,6 +60,14 @@ def test_the_routes_of_this_version_are_pinned(world: World) -> None:
         ("POST", "/api/v1/sip-tickets"),
         ("GET", "/sip"),
         ("GET", "/api/v1/events"),
+        *(("GET", path) for path in ("/api/v1/contacts", "/api/v1/contacts/{id}")),
+        ("POST", "/api/v1/contacts"),
+        *((method, "/api/v1/contacts/{id}") for method in ("PUT", "PATCH", "DELETE")),
+        *((method, "/api/v1/agents") for method in ("GET", "POST")),
+        *((method, "/api/v1/agents/{email}") for method in ("GET", "PATCH", "DELETE")),
+        *((method, "/api/v1/tokens") for method in ("GET", "POST")),
+        *((method, "/api/v1/tokens/{token_id}") for method in ("GET", "PATCH", "DELETE")),
+        ("POST", "/api/v1/tokens/{token_id}/rotate"),
         ("GET", "/api/v1/calls"),
         ("POST", "/api/v1/calls"),
         ("GET", "/api/v1/calls/{id}"),
@@ -160,6 +171,31 @@ def test_the_description_has_this_version(openapi: dict[str, Any]) -> None:
 
 #: What an agent may switch on and off during a call.
 WISHES = ("mute", "hold", "recording")
+
+
+@pytest.mark.parametrize(
+    ("name", "struct", "shown"),
+    [
+        ("Contact", ContactView, True),
+        ("ContactBody", ContactBody, False),
+        ("NewContact", NewContact, False),
+        ("ContactChanges", ContactChanges, False),
+        ("AgentDetails", AgentDetails, True),
+        ("NewAgent", NewAgent, False),
+        ("AgentChanges", AgentChanges, False),
+        ("Token", TokenView, True),
+        ("NewToken", NewToken, False),
+        ("TokenChanges", TokenChanges, False),
+    ],
+)
+def test_the_described_records_are_the_real_ones(
+    openapi: dict[str, Any], name: str, struct: type[msgspec.Struct], shown: bool
+) -> None:
+    """What is shown has every key; of what is read, only what has no default is required."""
+    described = openapi["components"]["schemas"][name]
+    read = msgspec.json.schema_components([struct])[1][struct.__name__]
+    assert set(described["properties"]) == set(struct.__struct_fields__)
+    assert set(described.get("required", [])) == set(struct.__struct_fields__ if shown else read["required"])
 
 
 async def test_the_description_is_served(wire: Wire) -> None:

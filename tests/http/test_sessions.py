@@ -10,6 +10,7 @@ from ctc_ari.calls.commands import PlaceCall
 from ctc_ari.calls.model import Phase, Supervisor, Target, Transfer
 from ctc_ari.errors import DatabaseUnreachable, Unauthorized
 from ctc_ari.http import application
+from tests.http import test_agents, test_contacts, test_tokens
 from tests.http.conftest import Client, Wire, World
 from tests.http.fakes import ANNA, ANNAS_SESSION, ANNAS_TOKEN, BORIS, CREATED, NUMBER, TOKEN, a_call
 
@@ -168,6 +169,8 @@ A_TRANSFER = Transfer(
     started_at=CREATED,
 )
 A_SUPERVISOR = Supervisor("s1", ANNA, "listen", 1)
+#: What one call's routes begin with.
+ONE_CALL = "/api/v1/calls/{id}"
 #: Routes without a call in their path; what each does with another agent's call is tested one by one.
 WITHOUT_A_CALL = {
     ("GET", "/ClickToCallAPI"),
@@ -180,6 +183,9 @@ WITHOUT_A_CALL = {
     ("GET", "/api/v1/events"),
     ("POST", "/api/v1/sip-tickets"),
     ("GET", "/sip"),
+    *test_contacts.ROUTES,
+    *test_agents.ROUTES,
+    *test_tokens.ROUTES,
     ("GET", "/livez"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
@@ -195,10 +201,10 @@ ROUTES = sorted(
 
 
 def test_every_route_is_tested_with_the_wrong_agent() -> None:
-    assert {route for route in ROUTES if "{id}" not in route[1]} == WITHOUT_A_CALL
+    assert {route for route in ROUTES if ONE_CALL not in route[1]} == WITHOUT_A_CALL
 
 
-@pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if "{id}" in route[1]])
+@pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if ONE_CALL in route[1]])
 @pytest.mark.parametrize("phase", [Phase.RINGING_AGENT, Phase.TALKING, Phase.ENDED])
 async def test_another_agents_call_does_not_exist_for_a_session(
     client: Client, world: World, method: str, path: str, phase: Phase

@@ -18,7 +18,7 @@ import msgspec
 import yaml
 from msgspec.structs import replace
 
-from ctc_ari.config import Database, RingTimeout, Server
+from ctc_ari.config import Database, Inbound, RingTimeout, Server
 from ctc_ari.runtime import processes
 from tests.integration.world import Exchange, World, prepare
 from tests.store import databases
@@ -68,16 +68,17 @@ def _listening_port() -> int:
 
 @asynccontextmanager
 async def killable(at: Exchange, server: databases.Server, folder: Path, **changes: Any) -> AsyncIterator[Killable]:
-    """A service process on that Asterisk with a database of its own."""
+    """A service process on that Asterisk with a database of its own; `changes` are of `asterisk`, but for `routes`."""
+    routes: dict[str, str | list[str]] = changes.pop("routes", {})
+    own = {"app": "killed", "ring_timeout": RingTimeout(agent=10, customer=10)} | changes
     async with server.migrated() as url, aiohttp.ClientSession() as session:
         port = _listening_port()
         config = replace(
             at.config,
             server=Server(port=port),
             database=Database(url=url),
-            asterisk=replace(
-                at.config.asterisk, app="killed", ring_timeout=RingTimeout(agent=10, customer=10), **changes
-            ),
+            asterisk=replace(at.config.asterisk, **own),
+            inbound=Inbound(routes=routes),
         )
         (folder / "config.yaml").write_text(yaml.safe_dump(msgspec.to_builtins(config)))
         token = await prepare(url)

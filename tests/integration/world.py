@@ -24,6 +24,7 @@ from ctc_ari.directory import ContactRecord
 from ctc_ari.runtime import asterisk, processes
 from ctc_ari.store.agents import add_agent
 from ctc_ari.store.contacts import put_contact
+from ctc_ari.store.pool import connect
 from ctc_ari.store.tokens import create_token
 from tests import phones
 from tests.store import databases
@@ -112,6 +113,8 @@ class World:
     heard: list[Happening] = field(default_factory=list)
     #: Of those who were hired.
     extensions: dict[str, str] = field(default_factory=dict)
+    #: A token with that right, where a test made one.
+    supervisor: str = ""
 
     @property
     def app(self) -> str:
@@ -265,7 +268,7 @@ async def world(at: Exchange, server: databases.Server, *, app: str, **changes: 
 
 async def prepare(url: str) -> str:
     """A contact and a token; returns the token."""
-    connection = await asyncpg.connect(url)
+    connection = await connect(url)
     try:
         await put_contact(connection, ContactRecord("grace", "Grace Hopper", (number("answers"),)))
         _, token = await create_token(connection, "crm", now=time.time())

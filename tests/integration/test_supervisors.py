@@ -1,0 +1,141 @@
+"""Supervisors listen, whisper and barge in, measured by what each phone hears."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from ctc_ari.store.pool import connect
+from ctc_ari.store.tokens import create_token
+from tests import phones
+from tests.integration.talk import AGENT, COLLEAGUE, CUSTOMER, HELPS, Talk, hears, talking
+from tests.integration.test_transfers import ended, successor
+from tests.integration.world import Exchange
+from tests.store import databases
+
+
+@pytest.fixture(params=["websocket", "http"])
+async def talk(request: pytest.FixtureRequest, pbx: Exchange, server: databases.Server) -> AsyncIterator[Talk]:
+    """The agent and the customer talk; the colleague is the supervisor."""
+    async with talking(pbx, server, f"lead{request.param}", request.param) as made:
+        connection = await connect(made.desk.database_url)
+        try:
+            _, token = await create_token(connection, "lead", rights=frozenset({"supervise"}), now=time.time())
+        finally:
+            await connection.close()
+        await asyncio.sleep(0.2)
+        made.desk.supervisor = token
+        yield made
+
+
+async def request(talk: Talk, method: str, what: str, wanted: int, body: Any = None) -> Any:
+    headers = {"Authorization": f"Bearer {talk.desk.supervisor}"}
+    url = f"{talk.desk.address}/api/v1/calls/{talk.call_id}/supervisors{what}"
+    async with talk.desk.session.request(method, url, headers=headers, json=body) as answer:
+        found = await answer.json() if answer.content_length else None
+        assert answer.status == wanted, (answer.status, found)
+        return found
+
+
+async def joined(talk: Talk, mode: str) -> str:
+    """The supervisor takes part; her id."""
+    view = await request(talk, "POST", "", 201, {"email": HELPS, "mode": mode})
+    assert (view["state"], view["mode"], view["agent"]["email"]) == ("ringing", mode, HELPS)
+    await talk.colleague.wait_incoming()
+    await talk.colleague.accept()
+    deadline = asyncio.get_running_loop().time() + 3
+    while not any(one["state"] == "joined" for one in (await talk.desk.call(talk.call_id))["supervisors"]):
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.02)
+    return str(view["id"])
+
+
+async def left(talk: Talk) -> None:
+    deadline = asyncio.get_running_loop().time() + 3
+    while (await talk.desk.call(talk.call_id))["supervisors"]:
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.02)
+
+
+async def test_listening_hears_both_and_nobody_hears_the_supervisor(talk: Talk) -> None:
+    name = await joined(talk, "listen")
+    await hears(talk.colleague, AGENT, CUSTOMER)
+    await hears(talk.agent, CUSTOMER, but_not=COLLEAGUE)
+    await hears(talk.customer, AGENT, but_not=COLLEAGUE)
+    await request(talk, "DELETE", f"/{name}", 204)
+    await talk.colleague.wait_closed()
+    await left(talk)
+    await hears(talk.agent, CUSTOMER)
+    await hears(talk.customer, AGENT)
+
+
+async def test_whisper_is_heard_by_the_agent_only(talk: Talk) -> None:
+    await joined(talk, "whisper")
+    await hears(talk.colleague, AGENT, CUSTOMER)
+    await hears(talk.agent, CUSTOMER, COLLEAGUE)
+    await hears(talk.customer, AGENT, but_not=COLLEAGUE)
+
+
+async def test_barge_is_heard_by_both(talk: Talk) -> None:
+    await joined(talk, "barge")
+    await hears(talk.colleague, AGENT, CUSTOMER)
+    await hears(talk.agent, CUSTOMER, COLLEAGUE)
+    await hears(talk.customer, AGENT, COLLEAGUE)
+    await talk.colleague.hang_up()
+    await left(talk)
+    await hears(talk.customer, AGENT, but_not=COLLEAGUE)
+    await hears(talk.agent, CUSTOMER)
+
+
+async def test_mode_changes_while_she_listens(talk: Talk) -> None:
+    name = await joined(talk, "listen")
+    await request(talk, "PUT", f"/{name}", 204, {"mode": "whisper"})
+    await hears(talk.agent, CUSTOMER, COLLEAGUE)
+    await hears(talk.customer, AGENT, but_not=COLLEAGUE)
+    await request(talk, "PUT", f"/{name}", 204, {"mode": "barge"})
+    await hears(talk.customer, AGENT, COLLEAGUE)
+    await request(talk, "PUT", f"/{name}", 204, {"mode": "listen"})
+    await hears(talk.customer, AGENT, but_not=COLLEAGUE)
+    await hears(talk.agent, CUSTOMER, but_not=COLLEAGUE)
+    await hears(talk.colleague, AGENT, CUSTOMER)
+
+
+async def test_supervisor_is_released_when_the_call_ends(talk: Talk) -> None:
+    await joined(talk, "whisper")
+    await talk.customer.hang_up()
+    await ended(talk, "completed")
+    await talk.colleague.wait_closed()
+    await talk.desk.nothing_left()
+
+
+async def test_supervisor_who_does_not_answer_or_rejects_leaves_no_trace(talk: Talk) -> None:
+    await request(talk, "POST", "", 201, {"email": HELPS, "mode": "listen"})
+    await talk.colleague.wait_incoming()
+    await talk.colleague.reject()
+    await left(talk)
+    await hears(talk.customer, AGENT)
+
+
+async def test_token_without_the_right_may_not_listen(talk: Talk) -> None:
+    problem = await talk.wish("POST", "supervisors", 403, json={"email": HELPS, "mode": "listen"})
+    assert problem["code"] == "not_allowed"
+    assert not [event for event in talk.colleague.events if event.type == "CALL_INCOMING"]
+
+
+async def test_supervisor_hears_the_consultation_and_goes_when_the_customer_is_handed_over(
+    talk: Talk, pbx: Exchange
+) -> None:
+    await joined(talk, "listen")
+    async with phones.baresip_phone("expert", tone=1800.0, answer=True) as expert:
+        await talk.desk.hire("expert", expert.uri)
+        transfer = await talk.transfer("expert@getdesk.example", "attended")
+        await talk.transfer_is("talking")
+        await hears(talk.colleague, AGENT, 1800.0)
+        await talk.wish("POST", f"transfers/{transfer['id']}/complete")
+        await successor(talk)
+        await talk.colleague.wait_closed()
+        await hears(talk.customer, 1800.0)
