@@ -145,7 +145,7 @@ export class Controller {
 
   complete = (): Promise<void> => this.#withTransfer('complete', (call, id) => this.api.complete(call.id, id));
   cancel = (): Promise<void> => this.#withTransfer('cancel', (call, id) => this.api.cancel(call.id, id));
-  swap = (): Promise<void> => this.#withTransfer('swap', (call, id) => this.api.swap(call.id, id), true);
+  swap = (): Promise<void> => this.#withTransfer('swap', (call, id) => this.api.swap(call.id, id));
 
   /** Which phone the next call rings; a running conversation moves there. */
   async choose(device: Device): Promise<void> {
@@ -327,11 +327,11 @@ export class Controller {
     if (call) await this.#wish(wish, () => work(call), true);
   }
 
-  async #withTransfer(wish: Wish, work: (call: Call, transfer: string) => Promise<unknown>, settles = false): Promise<void> {
+  async #withTransfer(wish: Wish, work: (call: Call, transfer: string) => Promise<unknown>): Promise<void> {
     const call = current(this.store.state);
     const transfer = call?.transfer?.id;
     if (!call || !transfer) return;
-    await this.#wish(wish, () => work(call, transfer), !settles);
+    await this.#wish(wish, () => work(call, transfer), true);
   }
 
   /** `told`: the stream says when it has happened; otherwise the answer does. */

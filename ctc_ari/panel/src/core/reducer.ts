@@ -84,6 +84,7 @@ const FULFILLED: Readonly<Record<string, Wish>> = {
   'call.recording_started': 'recording',
   'call.recording_stopped': 'recording',
   'call.transfer_started': 'transfer',
+  'call.transfer_swapped': 'swap',
   'call.transfer_completed': 'complete',
   'call.transfer_cancelled': 'cancel',
   'call.device_changed': 'device',
