@@ -35,6 +35,7 @@ from ctc_ari.calls.effects import (
     HangUpLeg,
     PlaySound,
     PlayTone,
+    Watch,
 )
 from ctc_ari.calls.inbound import begin_inbound
 from ctc_ari.calls.inputs import (
@@ -68,7 +69,7 @@ from ctc_ari.calls.inputs import (
     Supervise,
     SwapTransfer,
 )
-from ctc_ari.calls.model import Call, EndedBy, EndReason, LegStage, Phase
+from ctc_ari.calls.model import Call, EndedBy, EndReason, LegStage, Phase, Role
 from ctc_ari.calls.resume import dialled_already, is_beside, missed, reassert, resume, watch_again
 from ctc_ari.calls.sides import SIDES, move_to, side_of, stop_supervising, supervise
 from ctc_ari.calls.steps import CLEANUP_RETRY, RINGING_GRACE, Handler, Step, clean_up, end, ignore, refuse, stage
@@ -93,9 +94,18 @@ def step(call: Call, happened: Input, now: float) -> Step:
 
 def handler_of(call: Call, happened: Input) -> Handler:
     """What deals with it: the table's entry, or that of `SIDES` for a channel beside the conversation."""
+    match happened:
+        case RequestFailed(Watch(), 404):
+            return _gone_unwatched
     if call.others and call.live and (side := side_of(happened)):
         return SIDES[side, type(happened)]
     return TABLE[call.phase, type(happened)]
+
+
+def _gone_unwatched(call: Call, failed: RequestFailed, now: float) -> Step:
+    """It was gone before we could ask to be told of that."""
+    role: Role = getattr(failed.request, "role", "")
+    return step(call, LegGone(role), now) if call.leg(role).exists else (call, ())
 
 
 # talking

@@ -136,6 +136,9 @@ def _take_part(call: Call, supervisor: Supervisor) -> Step:
 
     It is another bridge each time: Asterisk does not let the id of one that is gone be used again.
     """
+    if supervisor.mode == "barge" and call.phase is Phase.TRANSFERRING:
+        #: Nobody talks there now; she comes in when they talk again.
+        return call, ()
     if supervisor.mode == "barge":
         return call, (BridgeLegs((f"supervisor:{supervisor.id}",)),)
     supervisor = replace(supervisor, number=call.others_made + 1)

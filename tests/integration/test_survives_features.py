@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from msgspec.structs import replace
 
+from ctc_ari.runtime import asterisk, processes
 from ctc_ari.store.pool import connect
 from ctc_ari.store.tokens import create_token
 from tests import phones
 from tests.integration.process import Killable, killable
-from tests.integration.talk import AGENT, COLLEAGUE, CUSTOMER, HELPS, Talk, hears
+from tests.integration.talk import AGENT, COLLEAGUE, CUSTOMER, HELPS, Talk, hears, talking
 from tests.integration.test_supervisors import joined, left
 from tests.integration.test_supervisors import request as supervise
 from tests.integration.test_transfers import RINGBACK, ended, successor
-from tests.integration.world import Exchange, email, number
+from tests.integration.wire import wire
+from tests.integration.world import Exchange, email, exchange, number
 from tests.store import databases
 
 DID = "+442079460720"
@@ -256,3 +260,47 @@ async def test_caller_who_gives_up_while_the_service_is_away_is_a_missed_call(
         assert (call["missed"], call["end_reason"]) == (True, "customer_hangup")
         await colleague.wait_closed()
         await desk.nothing_left()
+
+
+@pytest.mark.parametrize("transport", ["websocket", "http"])
+async def test_lost_socket_changes_nothing_for_those_on_hold_and_in_consultation(
+    pbx: Exchange, server: databases.Server, transport: str
+) -> None:
+    node = pbx.config.asterisk.nodes[0]
+    async with wire("127.0.0.1", urlsplit(node.ari_url).port or 0) as cable:
+        nodes = (replace(node, ari_url=f"http://127.0.0.1:{cable.port}/ari"),)
+        async with talking(pbx, server, f"thin{transport}", transport, nodes=nodes) as talk:
+            await talk.wish("PUT", "hold")
+            cable.cut()
+            await talk.desk.ready(200)
+            await hears_music(talk.customer)
+            transfer = await consult(talk)
+            cable.silence()
+            await talk.desk.ready(503, timeout=8.0)
+            cable.cut()
+            cable.mend()
+            await talk.desk.ready(200)
+            await hears(talk.agent, COLLEAGUE)
+            await hears_music(talk.customer)
+            await talk.wish("POST", f"transfers/{transfer}/complete")
+            await successor(talk)
+            await hears(talk.customer, COLLEAGUE)
+
+
+async def test_asterisk_is_restarted_during_a_consultation_then_the_call_is_lost_and_the_next_click_works(
+    server: databases.Server,
+) -> None:
+    async with exchange() as own, AsyncExitStack() as stack, talking(own, server, "anew", "auto") as talk:
+        await consult(talk)
+        own.process.kill()
+        await talk.desk.ready(503, timeout=8.0)
+        installation = asterisk.find()
+        assert installation is not None
+        command = asterisk.command(installation, own.folder / "asterisk")
+        started = await processes.start(command, output=own.folder / "again")
+        stack.push_async_callback(processes.stop, started)
+        await talk.desk.ready(200)
+        await ended(talk, "lost")
+        call_id = await talk.desk.place("answers", number("answers"))
+        await talk.desk.until(call_id, "talking")
+        await talk.desk.api("DELETE", f"/api/v1/calls/{call_id}")
