@@ -17,18 +17,20 @@ from aiohttp import web
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
 from playwright.async_api import Error as PlaywrightError
 
-from ctc_ari.config import Server
+from ctc_ari.config import RingTimeout, Server
 from ctc_ari.panel import SCRIPT
 from tests import phones
 from tests.browser.chromium import launched
 from tests.integration.world import Exchange, World, email, number, world
 from tests.store import databases
 
-__all__ = ["CUSTOMER", "MICROPHONE", "Stage", "Window", "crm", "microphone", "stage"]
+__all__ = ["CUSTOMER", "DID", "MICROPHONE", "Stage", "Window", "crm", "microphone", "stage"]
 
 HERE = Path(__file__).parent
 #: Hertz: what the customer plays, and what the browser's microphone picks up.
 CUSTOMER, MICROPHONE = 1000.0, 600.0
+#: Whoever calls this number is rung through to Ines, whose desk phone nobody picks up.
+DID = "+442079460720"
 
 #: Keeps every RTCPeerConnection of the page, so that what arrives can be measured.
 _SPY = """
@@ -224,17 +226,22 @@ async def stage(pbx: Exchange, server: databases.Server, folder: Path) -> AsyncI
     assert SCRIPT.exists(), "the panel was not built: run scripts/install.py again"
     called = number("answers").removeprefix("+")
     async with AsyncExitStack() as stack:
-        customer = await stack.enter_async_context(phones.baresip_phone(called, tone=CUSTOMER, answer=True))
+        customer = await stack.enter_async_context(
+            phones.baresip_phone(called, tone=CUSTOMER, answer=True, port=pbx.callers[0])
+        )
         origin = await stack.enter_async_context(crm(phones.free_port()))
         desk = await stack.enter_async_context(
             world(
                 pbx,
                 server,
-                app="browser",
+                app=pbx.config.asterisk.app,
+                routes={DID: email("ines")},
+                ring_timeout=RingTimeout(agent=15, customer=10),
                 http=Server(port=0, allowed_origins=(origin,)),
                 trunk=f"PJSIP/ctc-phone/sip:{{number}}@127.0.0.1:{customer.port}",
             )
         )
         await desk.hire("anna", f"sip:answers@127.0.0.1:{pbx.agents.port}")
+        await desk.hire("ines", f"sip:rings@127.0.0.1:{pbx.agents.port}")
         browser = await stack.enter_async_context(launched(microphone=microphone(folder)))
         yield Stage(desk, customer, origin, browser)

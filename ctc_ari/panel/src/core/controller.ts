@@ -124,8 +124,15 @@ export class Controller {
   }
 
   async decline(): Promise<void> {
-    this.#say({ type: 'decline' });
-    if (this.store.state.device === 'desk') await this.hangUp();
+    const call = current(this.store.state);
+    if (!call) return;
+    // Through the service, so that all her phones stop at once; the browser's own only if the service is away.
+    await this.#wish('hangup', () =>
+      this.api.hangUp(call.id).catch((error: unknown) => {
+        if (!(error instanceof Problem) || error.code !== 'unreachable') throw error;
+        this.#say({ type: 'decline' });
+      }),
+    );
   }
 
   toggle(what: 'mute' | 'hold' | 'recording'): Promise<void> {

@@ -87,6 +87,8 @@ export class Phone {
     this.#ua = new UA({
       sockets: [socket as unknown as Socket],
       uri,
+      // Asterisk calls it by this name, so that all it says is said in the name the ticket was made for.
+      contact_uri: `sip:${first.username}@${crypto.randomUUID()}.invalid;transport=ws`,
       password: first.password,
       register_expires: REGISTER_SECONDS,
       session_timers: false,
