@@ -18,7 +18,7 @@ import uvloop
 from ctc_ari import logs
 from ctc_ari.app import service
 from ctc_ari.config import Asterisk, Config, Database, Limits, Node, Server
-from ctc_ari.demo import desk
+from ctc_ari.demo.desk import serving
 from ctc_ari.demo.fetch import fetch
 from ctc_ari.demo.sample import AGENT, CONTACTS, DESK_AGENT, OWN_PHONE, TRUNK_NUMBER, agents
 from ctc_ari.demo.story import Story
@@ -91,8 +91,8 @@ async def _demo(port: int, directory: Path) -> None:
         _step("service")
         address = await stack.enter_async_context(service(config, listeners=(Story(_say).heard,)))
         await _ready(address)
-        serving = desk.serving(desk_port, base_url=address, token=token, agent=DESK_AGENT)
-        _welcome(address, await stack.enter_async_context(serving), token, config)
+        desk = await stack.enter_async_context(serving(desk_port, base_url=address, token=token, agent=DESK_AGENT))
+        _welcome(address, desk, token, config)
         await asyncio.Event().wait()
 
 

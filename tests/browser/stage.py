@@ -24,7 +24,7 @@ from tests.browser.chromium import launched
 from tests.integration.world import Exchange, World, email, number, world
 from tests.store import databases
 
-__all__ = ["CUSTOMER", "DID", "MICROPHONE", "Stage", "Window", "crm", "microphone", "stage"]
+__all__ = ["CUSTOMER", "DID", "MICROPHONE", "SPY", "Stage", "Window", "crm", "microphone", "stage"]
 
 HERE = Path(__file__).parent
 #: Hertz: what the customer plays, and what the browser's microphone picks up.
@@ -33,7 +33,7 @@ CUSTOMER, MICROPHONE = 1000.0, 600.0
 DID = "+442079460720"
 
 #: Keeps every RTCPeerConnection of the page, so that what arrives can be measured.
-_SPY = """
+SPY = """
 window.connections = [];
 const Original = RTCPeerConnection;
 window.RTCPeerConnection = class extends Original {
@@ -148,7 +148,7 @@ class Stage:
         """A browser profile of its own."""
         context = await self.browser.new_context(**{"viewport": {"width": 360, "height": 720}} | more)
         await context.grant_permissions(list(allowed) or ["microphone"], origin=self.crm)
-        await context.add_init_script(_SPY)
+        await context.add_init_script(SPY)
         try:
             yield context
         finally:

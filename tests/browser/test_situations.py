@@ -194,3 +194,25 @@ async def test_a_killed_service_is_told_and_the_conversation_goes_on(
             await window.control("hangup")
             await window.mode("wrap_up", timeout=20)
             await desk.nothing_left()
+
+
+# a window of its own
+
+
+async def test_popped_out_the_call_survives_a_crm_that_navigates(crm: Stage, context: BrowserContext) -> None:
+    window = await ready(crm, context)
+    await context.grant_permissions(["microphone"], origin=crm.desk.address)
+    async with context.expect_page() as opened:
+        await window.press("Open in a window of its own")
+    out = Window(await opened.value)
+    await window.says("The phone is in a window of its own")
+    await out.mode("idle")
+    await out.use("web")
+    await out.ready()
+    await out.call(number("answers"))
+    await out.mode("talking")
+    await out.until_hears(CUSTOMER)
+    assert "call-answered" in await heard(window)
+    await window.page.goto("about:blank")
+    await out.until_hears(CUSTOMER)
+    assert "session" not in out.page.url

@@ -48,3 +48,15 @@ async def test_without_the_script_the_service_says_what_to_do(client: Client, sc
     assert "make panel" in problem["detail"]
     write(script, "export {}")
     assert (await client.get("/panel/ctc-panel.js")).status == 200
+
+
+async def test_a_window_of_its_own_has_a_strict_policy_and_no_session(client: Client) -> None:
+    page = await client.get("/panel/window")
+    assert (page.status, page.content_type) == (200, "text/html")
+    policy = page.headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    for name, kind in (("window.css", "text/css"), ("window.js", "text/javascript")):
+        assert name in await page.text()
+        answer = await client.get(f"/panel/{name}")
+        assert (answer.status, answer.content_type) == (200, kind)

@@ -17,7 +17,7 @@ import { consulting, transferTo } from './views/transfer.ts';
  * `<ctc-panel base-url="https://calls.example.com/" session="ctcs_…">`: an agent's telephone in a CRM's page.
  *
  * Attributes: `base-url` (default: where this script came from), `session`, `lang` (en, de), `theme` (light, dark; default: as
- * the system has it). Methods: `call`, `answer`, `hangUp`. Events bubble, see docs/panel.md.
+ * the system has it). Methods: `call`, `answer`, `hangUp`, `popOut`. Events bubble, see docs/panel.md.
  */
 export class CtcPanel extends LitElement {
   static override properties = {
@@ -40,6 +40,7 @@ export class CtcPanel extends LitElement {
   #timer: ReturnType<typeof setInterval> | undefined;
   #say = new Language();
   #spoken = '';
+  #out = false;
 
   constructor() {
     super();
@@ -67,6 +68,28 @@ export class CtcPanel extends LitElement {
     return this.#does?.hangUp() ?? Promise.resolve();
   }
 
+  /** The panel in a window of its own, which keeps the call while the CRM navigates; call it from a click. */
+  popOut(): Window | null {
+    const base = this.#base();
+    const { session, lang, theme } = this;
+    const opened = window.open(new URL('panel/window', base), 'ctc-panel', 'popup,width=380,height=680');
+    if (!opened || !session) return opened;
+    const listen = ({ source, origin, data }: MessageEvent): void => {
+      if (source !== opened || origin !== base.origin) return;
+      if (data?.type === 'ctc:window-ready') opened.postMessage({ type: 'ctc:session', session, lang, theme }, base.origin);
+      else if (data?.type === 'ctc:event') this.#tell(String(data.name), data.detail);
+    };
+    addEventListener('message', listen);
+    this.#poppedOut(true);
+    const watch = setInterval(() => {
+      if (!opened.closed) return;
+      clearInterval(watch);
+      removeEventListener('message', listen);
+      this.#poppedOut(false);
+    }, 500);
+    return opened;
+  }
+
   override connectedCallback(): void {
     super.connectedCallback();
     this.#timer = setInterval(() => {
@@ -89,8 +112,9 @@ export class CtcPanel extends LitElement {
 
   protected override render(): TemplateResult {
     const does = this.#does;
+    if (this.#out) return html`<section class="panel" data-mode="out"><div class="middle"><p>${this.#say.text('poppedOut')}</p></div></section>`;
     if (!does) return html`<div class="panel">${this.#signedOut()}</div>`;
-    const view: View = { state: does.store.state, does, say: this.#say, now: Date.now() };
+    const view: View = { state: does.store.state, does, say: this.#say, now: Date.now(), popOut: window.opener ? null : () => this.popOut() };
     const shown = mode(view.state);
     return html`<section class="panel" aria-label=${this.#say.text('panel')} lang=${this.#say.tag} data-mode=${shown}>
       ${shown === 'signed_out' ? nothing : html`${head(view)}${banners(view)}`}
@@ -141,10 +165,17 @@ export class CtcPanel extends LitElement {
     return this.#spoken;
   }
 
+  /** While the window is open it is the phone, and this element only says so. */
+  #poppedOut(out: boolean): void {
+    this.#out = out;
+    this.#begin();
+    this.requestUpdate();
+  }
+
   #begin(): void {
     this.#does?.close();
     this.#does = null;
-    if (!this.session || !this.isConnected) return;
+    if (!this.session || !this.isConnected || this.#out) return;
     const does = new Controller(this.#base(), this.session, (name, detail) => this.#tell(name, detail));
     this.#does = does;
     does.store.subscribe(() => this.requestUpdate());

@@ -18,6 +18,7 @@ export const de: Texts = {
   deviceWeb: 'Dieser Computer',
   settings: 'Einstellungen',
   back: 'Zurück',
+  poppedOut: 'Das Telefon ist in einem eigenen Fenster. Schließen Sie es, um es wieder hier zu haben.',
   popOut: 'In eigenem Fenster öffnen',
 
   searchOrNumber: 'Name oder Nummer',

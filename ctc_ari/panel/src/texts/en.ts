@@ -17,6 +17,7 @@ export const en = {
   deviceWeb: 'This computer',
   settings: 'Settings',
   back: 'Back',
+  poppedOut: 'The phone is in a window of its own. Close that window to have it here again.',
   popOut: 'Open in a window of its own',
 
   searchOrNumber: 'Name or number',

@@ -8,7 +8,7 @@ import { icon } from './icons.ts';
 import type { View } from './pieces.ts';
 
 /** Who is here, in which condition, and on which phone. */
-export function head({ state, does, say }: View): TemplateResult {
+export function head({ state, does, say, popOut }: View): TemplateResult {
   const [dot, words] = condition(state, say);
   const choice = (device: Device, label: 'deviceWeb' | 'deviceDesk', symbol: 'computer' | 'desk') =>
     html`<button
@@ -37,7 +37,8 @@ export function head({ state, does, say }: View): TemplateResult {
     <div class="choice" role="radiogroup" aria-label=${say.text('device')} @keydown=${arrows}>
       ${choice('web', 'deviceWeb', 'computer')}${choice('desk', 'deviceDesk', 'desk')}
     </div>
-    <button class="quiet" aria-label=${say.text('settings')} title=${say.text('settings')} aria-expanded=${String(state.screen === 'settings')}
+    ${popOut ? html`<button class="quiet slim" aria-label=${say.text('popOut')} title=${say.text('popOut')} @click=${popOut}>${icon('popOut')}</button>` : nothing}
+    <button class="quiet slim" aria-label=${say.text('settings')} title=${say.text('settings')} aria-expanded=${String(state.screen === 'settings')}
       @click=${() => does.store.dispatch({ type: 'screen', screen: state.screen === 'settings' ? 'home' : 'settings' })}>${icon('settings')}</button>
   </header>`;
 }

@@ -79,7 +79,8 @@ function person(view: View, contact: Contact | null, number: string, label?: str
   </li>`;
 }
 
-function recent({ state, does, say, now }: View): TemplateResult {
+function recent(view: View): TemplateResult {
+  const { state, does, say, now } = view;
   if (state.recent === null) return html`<div></div>`;
   if (state.recent.length === 0) return html`<p class="empty">${say.text('noRecent')}</p>`;
   return html`<section class="stack grow">
@@ -89,14 +90,14 @@ function recent({ state, does, say, now }: View): TemplateResult {
         (entry) => html`<li class=${entry.missed ? 'missed' : ''}>
           <button
             class="entry"
-            aria-label="${say.text('callAgain', { name: nameOf(entry) })}. ${what(entry, { state, does, say, now })}, ${say.moment(entry.started_at, new Date(now))}"
+            aria-label="${say.text('callAgain', { name: nameOf(entry) })}. ${what(entry, view)}, ${say.moment(entry.started_at, new Date(now))}"
             ?disabled=${!canCall(state)}
             @click=${() => does.call(entry.contact ? { contact_id: entry.contact.id, to: entry.number } : { to: entry.number })}
           >
             ${face(entry.contact?.name ?? null)}
             <span class="grow">
               <bdi class="first cut block">${nameOf(entry)}</bdi>
-              <span class="second">${icon(entry.missed ? 'missed' : entry.direction === 'outbound' ? 'outbound' : 'inbound')}<span class="cut">${what(entry, { state, does, say, now })}</span></span>
+              <span class="second">${icon(entry.missed ? 'missed' : entry.direction === 'outbound' ? 'outbound' : 'inbound')}<span class="cut">${what(entry, view)}</span></span>
             </span>
             <span class="at tabular">${say.moment(entry.started_at, new Date(now))}</span>
           </button>

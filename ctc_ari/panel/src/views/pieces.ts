@@ -14,6 +14,8 @@ export interface View {
   readonly say: Language;
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Null in a window of its own. */
+  readonly popOut: (() => void) | null;
 }
 
 export function face(name: string | null, large = false): TemplateResult {

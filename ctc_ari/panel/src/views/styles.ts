@@ -86,6 +86,7 @@ export const shape = css`
     width: 40px; height: 40px; border-radius: 50%; color: var(--soft); flex: none;
   }
   .quiet:not(:disabled):hover { background: var(--raised); color: var(--text); }
+  .quiet.slim { width: 34px; margin-inline-start: -4px; }
   .link { color: var(--accent); font-weight: 600; padding: 6px 4px; border-radius: 6px; text-align: start; }
   .link:hover { text-decoration: underline; }
 
