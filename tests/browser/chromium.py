@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -32,23 +33,25 @@ _FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 
 
 @cache
-def _chromium() -> tuple[Path, dict[str, str]]:
-    """The program and the environment it runs in, fetched the first time (100 MB). Raises PackageError."""
-    folder = packages.cache_dir() / "chromium-host"
-    root = packages.fetch(["chromium", "fonts-inter"], folder, suite=None)
+def _chromium() -> tuple[str | None, dict[str, str]]:
+    """The program and the environment it runs in; no program: Playwright's own, as on Ubuntu, whose archive has none.
+
+    Fetched the first time (100 MB). `CTC_CHROMIUM` names another one. Raises PackageError.
+    """
+    environment = {**os.environ, "TZ": "UTC"}
+    if given := os.environ.get("CTC_CHROMIUM"):
+        return given, environment
+    if packages.host_release()[0] != "debian":
+        subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=True)
+        return None, environment
+    root = packages.fetch(["chromium", "fonts-inter"], packages.cache_dir() / "chromium-host", suite=None)
     libraries = packages.library_dir(root)
     places = (libraries, root / "lib" / libraries.name, libraries / "pulseaudio", root / "usr/lib/chromium")
     fonts = root / "fonts.conf"
     fonts.write_text(_FONTS.format(fonts=root / "usr/share/fonts", cache=root / "font-cache"), encoding="utf-8")
-    environment = {
-        **os.environ,
-        "LD_LIBRARY_PATH": ":".join(str(place) for place in places if place.is_dir()),
-        "FONTCONFIG_FILE": str(fonts),
-        "TZ": "UTC",
-    }
-    program = next(path for path in root.glob("usr/lib/chromium*/chromium*") if os.access(path, os.X_OK))
-    subprocess.run([program, "--version"], env=environment, check=True, capture_output=True)
-    return program, environment
+    environment["LD_LIBRARY_PATH"] = ":".join(str(place) for place in places if place.is_dir())
+    environment["FONTCONFIG_FILE"] = str(fonts)
+    return str(root / "usr/lib/chromium/chromium"), environment
 
 
 @asynccontextmanager
@@ -58,7 +61,7 @@ async def launched(*flags: str, microphone: Path | None = None) -> AsyncIterator
     plays = [f"--use-file-for-fake-audio-capture={microphone}"] if microphone else []
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=str(program), headless=True, env={**environment}, args=[*_FLAGS, *plays, *flags]
+            executable_path=program, headless=True, env={**environment}, args=[*_FLAGS, *plays, *flags]
         )
         try:
             yield browser

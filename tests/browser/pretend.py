@@ -54,7 +54,7 @@ RECENT = [
     past("Katherine Johnson", "+442079460012", "inbound", 47, 0, disposition="missed"),
     past(None, "+442079460013", "inbound", 95, 62),
     past("Ada Lovelace, Analytical Engines Ltd", "+442079460014", "outbound", 160, 0, disposition="customer_busy"),
-    past("李小龍", "+442079460015", "inbound", 1300, 1804),
+    past("Søren Żółć-Åkesson", "+442079460015", "inbound", 1300, 1804),
 ]
 CONTACTS = [
     {

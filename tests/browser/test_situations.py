@@ -118,7 +118,7 @@ async def test_a_hostile_name_is_text_and_nothing_else(crm: Stage, context: Brow
     await window.call(number("sings"))
     await window.says("<img src=x onerror=")
     assert not await window.page.evaluate("window.owned")
-    assert "\u202e" not in await window.panel.locator("main").inner_text()
+    assert "\u202e" not in await window.panel.locator(".body").inner_text()
     assert not [text for text in window.complaints if "Policy" in text]
 
 

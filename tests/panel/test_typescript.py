@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from ctc_ari.panel import build
+from tests.panel.modules import installed
 
 HERE = Path(__file__).parent
 PANEL = Path(build.__file__).parent
@@ -22,8 +23,7 @@ def test_node_tests_pass() -> None:
 
 
 def test_types_are_right(tmp_path: Path) -> None:
-    for name in ("package.json", "package-lock.json", "tsconfig.json", ".npmrc", "src"):
-        source = PANEL / name
-        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, tmp_path / name)
-    build.run(tmp_path, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+    shutil.copyfile(PANEL / "tsconfig.json", tmp_path / "tsconfig.json")
+    shutil.copytree(PANEL / "src", tmp_path / "src")
+    (tmp_path / "node_modules").symlink_to(installed() / "node_modules")
     build.run(tmp_path, "node", "node_modules/typescript/bin/tsc", "--noEmit")

@@ -21,7 +21,7 @@ test('the first language that there is, English otherwise', () => {
 });
 
 test('holes are filled with text as it is', () => {
-  assert.equal(new Language('en').text('callName', { name: '{name} <b>' }), 'Call {name} <b>');
+  assert.equal(new Language('en').text('transferTalking', { name: '{name} <b>' }), 'Talking with {name} <b>');
 });
 
 test('moments are times today and days before', () => {

@@ -118,7 +118,7 @@ export class CtcPanel extends LitElement {
     const shown = mode(view.state);
     return html`<section class="panel" aria-label=${this.#say.text('panel')} lang=${this.#say.tag} data-mode=${shown}>
       ${shown === 'signed_out' ? nothing : html`${head(view)}${banners(view)}`}
-      <main>${this.#body(view, shown)}</main>
+      <div class="body">${this.#body(view, shown)}</div>
       <div class="sr" role="status" aria-live="polite">${this.#announce(view, shown)}</div>
     </section>`;
   }

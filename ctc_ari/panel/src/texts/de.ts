@@ -23,15 +23,13 @@ export const de: Texts = {
 
   searchOrNumber: 'Name oder Nummer',
   call: 'Anrufen',
-  callNumber: '{number} anrufen',
-  callName: '{name} anrufen',
   clear: 'Leeren',
   showKeypad: 'Tasten',
   recent: 'Letzte Anrufe',
   noRecent: 'Noch keine Anrufe. Tippen Sie oben eine Nummer oder einen Namen ein.',
   nothingFound: 'Niemand gefunden für „{query}“.',
   searching: 'Suche …',
-  callAgain: '{name} noch einmal anrufen',
+  callAgain: 'Noch einmal anrufen:',
 
   missed: 'Verpasst',
   outbound: 'Ausgehend',

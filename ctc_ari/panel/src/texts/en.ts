@@ -22,15 +22,13 @@ export const en = {
 
   searchOrNumber: 'Name or number',
   call: 'Call',
-  callNumber: 'Call {number}',
-  callName: 'Call {name}',
   clear: 'Clear',
   showKeypad: 'Keypad',
   recent: 'Recent calls',
   noRecent: 'No calls yet. Type a number or a name above.',
   nothingFound: 'Nobody found for “{query}”.',
   searching: 'Searching …',
-  callAgain: 'Call {name} again',
+  callAgain: 'Call again:',
 
   missed: 'Missed',
   outbound: 'Outgoing',

@@ -65,13 +65,12 @@ function person(view: View, contact: Contact | null, number: string, label?: str
   return html`<li>
     <button
       class="entry"
-      aria-label=${say.text('callName', { name: contact ? `${name}, ${readable(number)}` : name })}
       ?disabled=${!canCall(state)}
       @click=${() => does.call(contact?.id ? { contact_id: contact.id, to: number } : { to: number })}
     >
       ${face(contact?.name ?? null)}
       <span class="grow">
-        <bdi class="first cut block">${name}</bdi>
+        ${contact ? html`<span class="sr">${say.text('call')} </span>` : nothing}<bdi class="first cut block">${name}</bdi>
         <span class="second"><span class="tabular cut">${contact ? readable(number) : say.text('call')}</span>${label ? html`<span class="cut">· ${label}</span>` : nothing}</span>
       </span>
       <span class="soft row">${icon('phone')}</span>
@@ -90,13 +89,12 @@ function recent(view: View): TemplateResult {
         (entry) => html`<li class=${entry.missed ? 'missed' : ''}>
           <button
             class="entry"
-            aria-label="${say.text('callAgain', { name: nameOf(entry) })}. ${what(entry, view)}, ${say.moment(entry.started_at, new Date(now))}"
             ?disabled=${!canCall(state)}
             @click=${() => does.call(entry.contact ? { contact_id: entry.contact.id, to: entry.number } : { to: entry.number })}
           >
             ${face(entry.contact?.name ?? null)}
             <span class="grow">
-              <bdi class="first cut block">${nameOf(entry)}</bdi>
+              <span class="sr">${say.text('callAgain')} </span><bdi class="first cut block">${nameOf(entry)}</bdi>
               <span class="second">${icon(entry.missed ? 'missed' : entry.direction === 'outbound' ? 'outbound' : 'inbound')}<span class="cut">${what(entry, view)}</span></span>
             </span>
             <span class="at tabular">${say.moment(entry.started_at, new Date(now))}</span>

@@ -68,7 +68,7 @@ const KEYS = [
 
 export function keys(press: (digit: string) => void): TemplateResult {
   return html`<div class="keys">
-    ${KEYS.map(([digit, letters]) => html`<button @click=${() => press(digit)} aria-label=${digit}>${digit}<small aria-hidden="true">${letters}</small></button>`)}
+    ${KEYS.map(([digit, letters]) => html`<button @click=${() => press(digit)}>${digit}<small aria-hidden="true">${letters}</small></button>`)}
   </div>`;
 }
 

@@ -123,7 +123,7 @@ export const parts = css`
   .banner .quiet { width: 32px; height: 32px; margin-top: -5px; }
   .banner .actions { display: flex; flex-wrap: wrap; gap: 4px 16px; margin-top: 2px; }
 
-  main { container-type: size; flex: 1; display: flex; flex-direction: column; min-height: 0; overflow-y: auto; overscroll-behavior: contain; }
+  .body { container-type: size; flex: 1; display: flex; flex-direction: column; min-height: 0; overflow-y: auto; overscroll-behavior: contain; }
   .page { display: flex; flex-direction: column; gap: 14px; padding: 16px; flex: 1; }
   .title { display: flex; align-items: center; gap: 4px; margin: -6px 0 -4px -8px; font-weight: 600; font-size: 16px; }
 
