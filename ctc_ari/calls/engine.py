@@ -215,7 +215,8 @@ def _observed(call: Call, observed: Observed, now: float) -> Step:
     #: The two who talk have been judged; a channel just asked for need not be listed yet.
     beside = [(channel, happened) for channel, happened in missed(call, observed) if is_beside(call, channel)]
     call, more = _catch_up(call, beside, now)
-    return call, (*effects, *more)
+    effects = (*effects, *more)
+    return call, (*effects, *(effect for effect in reassert(call, observed) if effect not in effects))
 
 
 def _catch_up(call: Call, missed: Sequence[tuple[str, Input]], now: float) -> Step:
@@ -274,7 +275,7 @@ _ROWS: dict[type[Input], tuple[Handler, ...]] = {
     LegRinging:       (ignore,                  _IN.offer_rings,     _OUT.agent_ringing,          _OUT.customer_ringing,         ignore,                _X.target_rings,      _X.target_rings,         _X.recall_rings,     _came_too_late,      _came_too_late),
     LegAnswered:      (ignore,                  _IN.offer_answered,  _OUT.agent_answered,         _OUT.customer_answered,        ignore,                _X.target_answered,   _X.target_answered,      _X.recall_answered,  _came_too_late,      _came_too_late),
     LegGone:          (_OUT.gone_while_placing, _IN.offer_gone,      _OUT.leg_gone_before_answer, _OUT.leg_gone_before_talk,     _conversation_over,    _X.gone_in_transfer,  _X.gone_in_consultation, _X.gone_in_recall,   _listener_gone,      _last_leg),
-    LegHeld:          (ignore,                  ignore,              ignore,                      ignore,                        held_by_phone,         phone_hold_noted,     phone_hold_noted,        ignore,              ignore,              ignore),
+    LegHeld:          (ignore,                  ignore,              ignore,                      phone_hold_noted,              held_by_phone,         phone_hold_noted,     phone_hold_noted,        ignore,              ignore,              ignore),
     RequestFailed:    (ignore,                  _IN.offer_refused,   _OUT.ringing_agent_failed,   _OUT.ringing_customer_failed,  _talking_failed,       _X.transfer_failed,   _X.transfer_failed,      _X.recall_failed,    _announcing_failed,  _ending_failed),
     SetMuted:         (refuse,                  refuse,              refuse,                      refuse,                        set_muted,             refuse,               set_muted,               refuse,              refuse,              refuse),
     SetHeld:          (refuse,                  refuse,              refuse,                      refuse,                        set_held,              refuse,               refuse,                  refuse,              refuse,              refuse),

@@ -264,7 +264,7 @@ def target_answered(call: Call, answered: LegAnswered, now: float) -> Step:
     rang = call.leg("target").stage is LegStage.RINGING
     call = stage(call, "target", LegStage.UP)
     if call.phase is Phase.TRANSFERRING:
-        return _connect(call, (StopRingback("customer"),), ("customer", "target"), now)
+        return _connect(call, (StopRingback("customer"), BridgeLegs()), now)
     role = _consulting_role(call)
     effects: tuple[Effect, ...] = (StopRingback(role),) if rang else ()
     if role == "second":
@@ -387,12 +387,12 @@ def _go_blind(call: Call) -> Step:
 
 def _join(call: Call, now: float) -> Step:
     """Whom the agent talked with is in the bridge already."""
-    waiting = _waiting(call)
-    return _connect(call, (Music(waiting, False),), (waiting,), now)
+    waiting: Role = "customer" if _waiting(call) == "customer" else "agent"
+    return _connect(call, (Music(waiting, False), BridgeLegs((waiting,))), now)
 
 
-def _connect(call: Call, first: tuple[Effect, ...], added: tuple[Role, ...], now: float) -> Step:
-    """The customer and the target are a call of their own from now on; this one has ended."""
+def _connect(call: Call, together: tuple[Effect, ...], now: float) -> Step:
+    """The customer and the target, its agent, are a call of their own from now on; this one has ended."""
     answered = (TellPhone("agent", Progress.ANSWERED),) if _tells_phone(call) else ()
     call, stopped = stop_recording(call)
     call, left_alone = release_sides(call)
@@ -405,9 +405,7 @@ def _connect(call: Call, first: tuple[Effect, ...], added: tuple[Role, ...], now
         now,
     )
     return call, (
-        HandOver(successor),
-        *first,
-        BridgeLegs(added),
+        HandOver(successor, together),
         *stopped,
         *left_alone,
         *answered,
@@ -487,6 +485,9 @@ def _come_back(call: Call, state: TransferState, reason: str | None, now: float)
     back: tuple[Role, ...] = ("agent", "customer") if blind or role == "second" else ("customer",)
     #: Asterisk bridges all that a request names, or none: a supervisor who has just gone must not keep them apart.
     barge = (BridgeLegs(barging(call)),) if blind and barging(call) else ()
+    if role == "second":
+        #: The bridge is not left empty: that would end a recording.
+        return call, (*quiet, BridgeLegs(back), *before, *held, *recorded, *failed, event)
     return call, (*before, *quiet, BridgeLegs(back), *barge, *held, *recorded, *failed, event)
 
 
@@ -568,5 +569,8 @@ def transfer_failed(call: Call, failed: RequestFailed, now: float) -> Step:
             return _come_back(call, "failed", "unreachable", now)
         case DialLeg("target"), status if status != 404:
             return _come_back(call, "failed", "unreachable", now)
+        case BridgeLegs(), status if status != 400:
+            #: As in a conversation: they would never hear each other.
+            return end(call, EndReason.FAILED, "system", now)
         case _:
             return call, ()

@@ -14,6 +14,7 @@ from structlog.testing import LogCapture
 from ctc_ari.calls import desk as desks
 from ctc_ari.calls.commands import PlaceCall
 from ctc_ari.calls.desk import Desk
+from ctc_ari.calls.effects import BridgeLegs
 from ctc_ari.calls.model import Call, EndReason
 from ctc_ari.calls.ports import Happening
 from ctc_ari.config import Asterisk, Limits
@@ -88,6 +89,8 @@ class NightShift:
         self.heard: list[Happening] = []
         self.refused: Counter[str] = Counter()
         self.tasks: list[asyncio.Task[Any]] = []
+        #: What was not written by one service is done again by the next.
+        self.services = 1
         self.errors: list[BaseException] = []
         capture = LogCapture()
         self.mistakes = capture.entries
@@ -162,7 +165,11 @@ class NightShift:
 
     def kill(self, carried_out: int, lost: int) -> None:
         """The service dies; the next one has the rows as they were some moments ago."""
-        for sent in [*self.exchange.requests][:carried_out]:
+        waiting = [*self.exchange.requests]
+        while 0 < carried_out < len(waiting) and isinstance(waiting[carried_out].request, BridgeLegs):
+            #: A dial and its bridging leave us together: who is in the bridge proves that somebody was dialled.
+            carried_out += 1
+        for sent in waiting[:carried_out]:
             self.exchange.serve(sent.rest)
         self.exchange.drop_socket()
         self.desk.close()
@@ -172,6 +179,7 @@ class NightShift:
         self.exchange.connected = False
         self.settle()
         self.store.crash(lost)
+        self.services += 1
 
         async def again() -> Desk:
             desk = await self._open()
@@ -184,7 +192,7 @@ class NightShift:
     def check_records(self) -> None:
         """One row per call, one end per call, and the successor of each transfer."""
         ended = Counter(happening.call.id for happening in self.heard if happening.event == "call.ended")
-        assert set(ended.values()) <= {1}, ended
+        assert set(ended.values()) <= {*range(1, self.services + 1)}, ended
         for call in self.store.rows.values():
             assert not call.live, f"its end was not written: {call}"
             assert all(not transfer.open for transfer in call.transfers), call

@@ -38,6 +38,8 @@ class Channel:
     music: bool = False
     ringback: bool = False
     muted: bool = False
+    #: Its phone has put the call on hold.
+    holds: bool = False
 
 
 @dataclass
@@ -61,6 +63,8 @@ class Switchboard:
     starts: int = 0
     channels: dict[str, Channel] = field(default_factory=dict)
     bridges: dict[str, set[str]] = field(default_factory=dict)
+    #: Asterisk does not let the id of a bridge that is gone be used again.
+    destroyed: set[str] = field(default_factory=set)
     dials: Counter[str] = field(default_factory=Counter)
     requests: deque[Sent] = field(default_factory=deque)
     replies: deque[tuple[Sent, int]] = field(default_factory=deque)
@@ -177,7 +181,7 @@ class Switchboard:
 
     def _serve_bridge(self, name: str, what: str, query: dict[str, str], method: str) -> int:
         if not what and method == "POST":
-            if name in self.bridges:
+            if name in self.bridges or name in self.destroyed:
                 return 409
             self.bridges[name] = set()
             return 200
@@ -187,6 +191,7 @@ class Switchboard:
         match what:
             case "":
                 del self.bridges[name]
+                self.destroyed.add(name)
             case "addChannel" | "removeChannel" if not self.channels.keys() >= {*named}:
                 return 400
             case "addChannel":
@@ -230,6 +235,7 @@ class Switchboard:
         self.starts += 1
         self.channels.clear()
         self.bridges.clear()
+        self.destroyed.clear()
         self.drop_socket()
 
     # people

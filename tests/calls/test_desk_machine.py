@@ -113,8 +113,10 @@ class DeskMachine(RuleBasedStateMachine):
 
     def _serve(self) -> None:
         sent = self.exchange.requests.popleft()
-        if isinstance(sent.request, Originate | DialLeg) and sent.request.role in ("agent", "customer", "offer:1"):
-            assert sent.call_id in self.shift.store.rows, "it rang before the row was committed"
+        if isinstance(sent.request, Originate | DialLeg):
+            #: A successor goes on without one while the database is away.
+            known = {happening.call.id for happening in self.shift.heard if happening.call.transferred_from}
+            assert sent.call_id in known | {*self.shift.store.rows}, "it rang before the row was committed"
         self.exchange.replies.append((sent, self.exchange.serve(sent.rest)))
 
     def everything_arrives(self) -> None:
@@ -136,6 +138,19 @@ class DeskMachine(RuleBasedStateMachine):
             self.exchange.ring(name)
         else:
             self.exchange.answer(name)
+
+    @rule(which=st.integers(0, 5))
+    def somebody_hangs_up(self, which: int) -> None:
+        """Whoever is on the line."""
+        name = self._one_of(which, lambda channel: channel.state == "up" and channel.kind != "snoop")
+        if name:
+            self.exchange.lose(name, LegGone("", 16))
+
+    @rule(blind=st.booleans(), steps=st.integers(0, 8))
+    def a_transfer_gets_on(self, blind: bool, steps: int) -> None:
+        """Or whatever else there is meanwhile."""
+        self.transfer(which=0, to=TARGETS[steps % 3], blind=blind)
+        self.goes_well(steps=steps)
 
     def _one_of(self, which: int, fits: Callable[[Channel], bool]) -> str | None:
         names = self.exchange.named(fits)
@@ -187,7 +202,7 @@ class DeskMachine(RuleBasedStateMachine):
             return
         second = call.leg("second").channel
         match key:
-            case "hold" | "resume":
+            case "hold" | "resume" if self.exchange.channels[phone].holds != (key == "hold"):
                 self._hold(phone, key == "hold")
             case "refer":
                 self.exchange.tell(phone, Referred("1003"))
@@ -205,6 +220,7 @@ class DeskMachine(RuleBasedStateMachine):
         for members in self.exchange.bridges.values():
             for other in members - {phone} if phone in members else ():
                 self.exchange.channels[other].music = on
+        self.exchange.channels[phone].holds = on
         self.exchange.tell(phone, LegHeld("", on))
 
     @rule()
@@ -282,6 +298,8 @@ class DeskMachine(RuleBasedStateMachine):
             self._reconnect()
 
     def _trouble_kill(self, chance: int) -> None:
+        #: What the database could not be told is lost.
+        self.refusals += self.shift.store.away
         self.shift.kill(chance, chance % 3)
 
     # what always holds
@@ -407,8 +425,8 @@ def walk(seed: int) -> None:
         steps=chance.choice((0, 5, 25, 25, 25)),
         troubles=set(chance.sample(TROUBLES, chance.randint(0, 2))),
     )
-    for _ in range(chance.randint(0, 40)):
-        match chance.choices(range(10), (8, 5, 3, 3, 4, 1, 1, 2, 3, 4))[0]:
+    for _ in range(chance.randint(0, 60)):
+        match chance.choices(range(12), (10, 5, 3, 2, 4, 1, 1, 2, 2, 3, 1, 4))[0]:
             case 0:
                 machine.goes_well(steps=chance.randint(1, 4))
             case 1:
@@ -430,6 +448,10 @@ def walk(seed: int) -> None:
                 machine.time_passes(seconds=chance.choice(SECONDS))
             case 9:
                 machine.trouble(which=chance.randint(0, 1), chance=chance.randint(0, 8))
+            case 10:
+                machine.somebody_hangs_up(which=chance.randint(0, 5))
+            case 11:
+                machine.a_transfer_gets_on(blind=chance.random() < 0.5, steps=chance.randint(0, 8))
         if chance.random() < 0.03:
             machine.another_caller()
         machine.nobody_is_left_alone()
