@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from playwright.async_api import Browser, Page, Route, WebSocketRoute
 
@@ -120,6 +120,7 @@ class Pretend:
             status, code = self.refuses[name]
             await route.fulfill(status=status, json={"code": code, "detail": code, "status": status})
             return
+        wanted = parse_qs(urlsplit(request.url).query).get("q", [""])[0].lower()
         bodies: dict[str, Any] = {
             "sessions/current": {"agent": ANNA, "device": self.device},
             "sip-tickets": {
@@ -127,7 +128,7 @@ class Pretend:
                 "ice_servers": [], "expires_at": "2026-03-02T09:42:00Z",
             },
             "contacts": {"contacts": CONTACTS, "next": None},
-            "agents": {"agents": AGENTS},
+            "agents": {"agents": [agent for agent in AGENTS if wanted in str(agent).lower()], "next": None},
             "call-log": {"calls": self.recent, "next": None},
         }  # fmt: skip
         await route.fulfill(json=bodies.get(name, {}), status=200)

@@ -107,3 +107,11 @@ test('a caller who goes on to the next agent is gone without notes', () => {
   const state = after(...ready, told('offered', caller), told('offer_ended', caller));
   assert.deepEqual([state.calls, state.wrapUp, mode(state)], [[], null, 'idle']);
 });
+
+test('an answer that is older than the stream changes nothing of the call', () => {
+  const talking = after(...ready, { type: 'wish', wish: 'call' }, told('created', a()), told('answered', TALKING), { type: 'placed', call: a() });
+  assert.deepEqual([mode(talking), talking.pending], ['talking', []]);
+  const over = after(...ready, told('created', a()), told('ended', ENDED), { type: 'placed', call: a() });
+  assert.equal(mode(over), 'wrap_up');
+  assert.equal(mode(after(...ready, { type: 'placed', call: a() })), 'dialling');
+});

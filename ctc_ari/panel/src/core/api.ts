@@ -42,13 +42,11 @@ export class Api {
   annotate = (id: string, notes: string, outcome: string | null): Promise<void> => this.#send('PATCH', `call-log/${id}`, { notes, outcome });
 
   async contacts(query: string): Promise<readonly Contact[]> {
-    const numeric = /^[+\d\s().-]{4,}$/.test(query);
-    const found = await this.#send<{ contacts: Contact[] }>('GET', `contacts?limit=8&${numeric ? 'number' : 'q'}=${encodeURIComponent(query)}`);
-    return found.contacts;
+    return (await this.#send<{ contacts: Contact[] }>('GET', `contacts?limit=8&q=${encodeURIComponent(query)}`)).contacts;
   }
 
-  async agents(): Promise<readonly Agent[]> {
-    return (await this.#send<{ agents: Agent[] }>('GET', 'agents')).agents;
+  async agents(query: string): Promise<readonly Agent[]> {
+    return (await this.#send<{ agents: Agent[] }>('GET', `agents?limit=6&q=${encodeURIComponent(query)}`)).agents;
   }
 
   async recent(): Promise<readonly LogEntry[]> {

@@ -2,7 +2,8 @@ import { Leader } from '../phone/leader.ts';
 import { Ringer, chosen } from '../phone/audio.ts';
 import { Phone } from '../phone/phone.ts';
 import { Api, Problem } from './api.ts';
-import type { Agent, Call, Device, TransferMode } from './model.ts';
+import { unique } from './format.ts';
+import type { Call, Device, TransferMode } from './model.ts';
 import type { Action } from './reducer.ts';
 import type { State, Wish } from './state.ts';
 import { current, mode, offered } from './state.ts';
@@ -14,6 +15,8 @@ const SEARCH_PAUSE_MS = 180;
 const WISH_MS = 8_000;
 /** By how much the end of the sound may come before the news of the call's end. */
 const HANGING_UP_MS = 700;
+/** How long a conversation waits for this computer to become the phone. */
+const BECOME_MS = 5_000;
 const RETRY_PHONE_MS = 5_000;
 const DEVICE = 'ctc-panel.device';
 
@@ -35,7 +38,6 @@ export class Controller {
   #channel: BroadcastChannel | null = null;
   #searching: ReturnType<typeof setTimeout> | undefined;
   #retrying: ReturnType<typeof setTimeout> | undefined;
-  #colleagues: Promise<readonly Agent[]> | null = null;
   #closed = false;
   /** The call whose sound was asked to come here, so that it is asked once. */
   #fetched = '';
@@ -100,7 +102,7 @@ export class Controller {
     if (!me || pending.includes('call')) return;
     if (device === 'web') this.#say({ type: 'expect' });
     await this.#wish('call', async () => {
-      const call = await this.api.call(me.email, device, to, crypto.randomUUID());
+      const call = await this.api.call(me.email, device, to, unique());
       this.#dispatch({ type: 'placed', call });
     });
   }
@@ -156,17 +158,17 @@ export class Controller {
 
   /** Which phone the next call rings; a running conversation moves there. */
   async choose(device: Device): Promise<void> {
-    const call = current(this.store.state);
-    if (call?.state === 'talking' && call.device !== device) {
-      if (device === 'web') {
-        await this.phone.tryMicrophone();
-        this.#say({ type: 'expect' });
-      }
-      await this.#wish('device', () => this.api.device(call.id, device), true);
-      if (this.store.state.notice) return;
-    }
     remember(device);
     this.#dispatch({ type: 'device', device });
+    const call = current(this.store.state);
+    if (call?.state !== 'talking' || call.device === device) return;
+    if (device === 'web') {
+      await this.phone.tryMicrophone();
+      // What keeps this computer from being the phone is shown already.
+      if (!(await this.#becomesThePhone())) return;
+      this.#say({ type: 'expect' });
+    }
+    await this.#wish('device', () => this.api.device(call.id, device), true);
   }
 
   /** Sound comes to this window, whichever had it. */
@@ -220,6 +222,7 @@ export class Controller {
     this.#fetchSound(state);
     if (state.line === 'idle' && before.line !== 'idle') this.#dispatch({ type: 'soundBlocked', blocked: false });
     if (this.phone.busy && before.calls.length > 0 && state.calls.length === 0) this.phone.drop();
+    if (state.line === 'idle' && before.line !== 'idle' && state.device === 'desk') this.#beThePhone(false);
     this.#ring(state);
     if (action.type === 'stream' && 'id' in action.message) this.#report(action.message.type, action.message.data);
     if (action.type === 'stream' && action.message.type === 'snapshot') for (const call of state.calls) if (offered(call)) this.#tell('call-offered', { call });
@@ -266,6 +269,21 @@ export class Controller {
       this.phone.stop();
       this.#dispatch({ type: 'phone', phone: 'off' });
     }
+  }
+
+  /** Whether this computer, here or in another tab, is the phone within a few seconds. */
+  #becomesThePhone(): Promise<boolean> {
+    const is = ({ phone }: State): boolean => phone === 'ready' || phone === 'waiting';
+    return new Promise((resolve) => {
+      const settle = (outcome: boolean): void => {
+        clearTimeout(timer);
+        unsubscribe();
+        resolve(outcome);
+      };
+      const timer = setTimeout(() => settle(is(this.store.state)), BECOME_MS);
+      const unsubscribe = this.store.subscribe((state) => is(state) && settle(true));
+      if (is(this.store.state)) settle(true);
+    });
   }
 
   /** What the browser says of the microphone without asking anybody. */
@@ -319,13 +337,10 @@ export class Controller {
   }
 
   async #search(query: string): Promise<void> {
-    const needle = query.trim().toLowerCase();
-    this.#colleagues ??= this.api.agents().catch(() => []);
-    const [contacts, agents] = await Promise.all([this.api.contacts(query.trim()).catch(() => []), this.#colleagues]);
-    const mine = this.store.state.me?.email;
-    const colleagues = agents
-      .filter((agent) => agent.email !== mine && `${agent.name} ${agent.email} ${agent.extension ?? ''}`.toLowerCase().includes(needle))
-      .slice(0, 5);
+    const wanted = query.trim();
+    // One that cannot be searched hides nothing of the other.
+    const [contacts, agents] = await Promise.all([this.api.contacts(wanted).catch(() => []), this.api.agents(wanted).catch(() => [])]);
+    const colleagues = agents.filter((agent) => agent.email !== this.store.state.me?.email);
     this.#dispatch({ type: 'found', query, contacts, colleagues });
   }
 

@@ -55,3 +55,6 @@ export function hue(name: string): number {
   for (const character of name) sum = (sum * 31 + character.codePointAt(0)!) % 360;
   return sum;
 }
+
+/** 128 random bits; `randomUUID` is only for pages with https, and a desk phone needs none. */
+export const unique = (): string => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -36,7 +36,7 @@ export function reduce(state: State, action: Action): State {
     case 'stream':
       return hear(state, action.message);
     case 'placed':
-      return live(action.call) ? settle(withCall({ ...state, query: '', wrapUp: null, screen: 'home' }, action.call), 'call') : settle(state, 'call');
+      return placed(settle(state, 'call'), action.call);
     case 'wish':
       return { ...state, pending: [...state.pending.filter((wish) => wish !== action.wish), action.wish], notice: null };
     case 'settled':
@@ -73,6 +73,13 @@ export function reduce(state: State, action: Action): State {
     case 'wrappedUp':
       return { ...state, wrapUp: null, notes: initial.notes };
   }
+}
+
+/** The answer to a request may come later than what the stream tells of the same call: then the stream is right. */
+function placed(state: State, call: Call): State {
+  const told = state.wrapUp?.id === call.id || state.calls.some((each) => each.id === call.id);
+  const cleared: State = { ...state, query: '', found: [], colleagues: [], screen: 'home' };
+  return told || !live(call) ? cleared : withCall({ ...cleared, wrapUp: null }, call);
 }
 
 /** Wishes that end when the stream tells that it has happened. */

@@ -3,7 +3,7 @@ import { reduce } from './reducer.ts';
 import type { State } from './state.ts';
 import { initial } from './state.ts';
 
-type Listener = (state: State, before: State, action: Action) => void;
+type Listener = (state: State, before: State, action: Action) => unknown;
 
 /** The one place that holds what is true. */
 export class Store {

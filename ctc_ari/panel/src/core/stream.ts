@@ -27,6 +27,7 @@ export class Stream {
     this.#session = session;
     this.#hears = hears;
     addEventListener('online', this.#now);
+    addEventListener('offline', this.#gone);
   }
 
   open(): void {
@@ -43,6 +44,7 @@ export class Stream {
     this.#closed = true;
     clearTimeout(this.#timer);
     removeEventListener('online', this.#now);
+    removeEventListener('offline', this.#gone);
     this.#socket?.close();
   }
 
@@ -65,8 +67,10 @@ export class Stream {
     this.#retry = Math.min(this.#retry * 2, LAST_RETRY_MS);
   }
 
+  /** A network that is gone closes no connection: nobody would be told for a long time. */
+  #gone = (): void => this.#hears.lost();
+
   #now = (): void => {
-    if (this.#socket?.readyState === WebSocket.OPEN) return;
     clearTimeout(this.#timer);
     this.#retry = FIRST_RETRY_MS;
     this.#socket?.close();

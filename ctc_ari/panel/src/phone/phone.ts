@@ -3,6 +3,7 @@ import type { RTCSession } from 'jssip/lib/RTCSession';
 import type { Socket } from 'jssip/lib/Socket';
 import { Problem } from '../core/api.ts';
 import type { SipTicket } from '../core/model.ts';
+import { unique } from '../core/format.ts';
 import { rate, sample } from '../core/quality.ts';
 import type { Line, Microphone, PhoneState, Quality } from '../core/state.ts';
 import { Speaker, microphoneTrouble, openMicrophone } from './audio.ts';
@@ -88,7 +89,7 @@ export class Phone {
       sockets: [socket as unknown as Socket],
       uri,
       // Asterisk calls it by this name, so that all it says is said in the name the ticket was made for.
-      contact_uri: `sip:${first.username}@${crypto.randomUUID()}.invalid;transport=ws`,
+      contact_uri: `sip:${first.username}@${unique()}.invalid;transport=ws`,
       password: first.password,
       register_expires: REGISTER_SECONDS,
       session_timers: false,
