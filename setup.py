@@ -18,6 +18,8 @@ class BuildWithPanel(build_py):
 
 setup(
     cmdclass={"build_py": BuildWithPanel},
+    #: MANIFEST.in is for the source archive; a wheel holds what runs.
+    include_package_data=False,
     packages=[*find_packages(include=["ctc_ari", "ctc_ari.*"]), "ctc_ari.asterisk_config"],
     package_dir={"ctc_ari": "ctc_ari", "ctc_ari.asterisk_config": "asterisk-config"},
     package_data={
