@@ -110,4 +110,4 @@ class Dialling:
             return number if _DIALLED.fullmatch(number) else ""
 
     def _extension(self, extension: str) -> str:
-        return f"PJSIP/{extension}"
+        return self._asterisk.extensions.replace("{extension}", extension)

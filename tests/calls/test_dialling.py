@@ -189,7 +189,7 @@ def test_a_caller_s_number_is_harmless_whatever_the_carrier_says(said: str) -> N
 
 def test_the_policy_is_the_one_for_calls() -> None:
     """Somebody from a country that is not called from here still has a number."""
-    narrow = NumberPolicy(Numbers(allowed_regions=["DE"], default_region="DE")).normalise
+    narrow = NumberPolicy(Numbers(allowed_regions=("DE",), default_region="DE")).normalise
     dialling = Dialling(Asterisk(), Inbound(), narrow, Spelling("DE").spell, lambda _: None)
     with pytest.raises(NumberBlocked):
         dialling.target("+442079460999")

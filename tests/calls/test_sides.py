@@ -268,7 +268,7 @@ SUPERVISOR: dict[str, tuple[str, str]] = {
         f"""{LISTENING}
         20   | attended        | create target, !transfer_started                              | consulting
         20.1 | target ready    | unbridge customer, music customer, dial target, bridge target | consulting
-        22   | target answers  | -                                                             | consulting
+        22   | target answers  | !transfer_answered                                            | consulting
         25   | cancel transfer | hang up former:.x003, no music customer, bridge customer,     |
              |                 | !transfer_cancelled                                           | talking
         """,
