@@ -28,6 +28,7 @@ from ctc_ari.calls.ports import Listener
 from ctc_ari.config import Config
 from ctc_ari.errors import ConfigError, DatabaseUnreachable, SetupError
 from ctc_ari.http import Runner, Services, application, encode_event
+from ctc_ari.log.house import house_of
 from ctc_ari.metrics import CallMetrics
 from ctc_ari.runtime.open_files import allow_many
 from ctc_ari.runtime.postgres import embedded
@@ -36,8 +37,11 @@ from ctc_ari.store.calls import PostgresCallStore
 from ctc_ari.store.contacts import PostgresContacts
 from ctc_ari.store.directory import PostgresDirectory
 from ctc_ari.store.idempotency import PostgresIdempotencyKeys
+from ctc_ari.store.log_keeper import LogKeeper
 from ctc_ari.store.migrate import ensure_current
 from ctc_ari.store.pool import Pool, open_pool
+from ctc_ari.store.record_files import RecordFiles
+from ctc_ari.store.spool import Spool
 
 __all__ = ["run", "service"]
 
@@ -79,10 +83,13 @@ async def _serve(config: Config, stop: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> AsyncIterator[str]:
+async def service(
+    config: Config, *, listeners: Sequence[Listener] = (), asterisk_folder: Path | None = None
+) -> AsyncIterator[str]:
     """The whole service, for as long as the block runs; yields its address. Raises ConfigError, SetupError.
 
-    `listeners` hear everything that happens to calls.
+    `listeners` hear everything that happens to calls. `asterisk_folder` is where the private Asterisk's files are, if
+    not below `database.data_dir`.
     """
     if not config.asterisk.nodes:
         raise ConfigError("asterisk.nodes: name the Asterisk to use, as config.yaml shows")
@@ -101,9 +108,13 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
         events = Broadcast(encode_event, on_cut_off=metrics.cut_off)
         metrics.watch_events(events)
         await stack.enter_async_context(_background(events.run(), "events"))
-        store = PostgresCallStore(pool, url)
+        data = Path(config.database.data_dir)
+        spool = await asyncio.to_thread(Spool, data / "spool", f"calls-{config.asterisk.app}")
+        stack.callback(spool.close)
+        store = PostgresCallStore(pool, url, spool=spool, on_logged=events.heard)
         await stack.enter_async_context(_background(store.run(), "store"))
         stack.push_async_callback(store.flush, FLUSH_SECONDS)
+        await store.recover()
 
         normalise, spelling = NumberPolicy(config.numbers).normalise, Spelling(config.numbers.default_region)
         desk: Desk
@@ -126,6 +137,20 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
         await desk.load()
         stack.callback(desk.close)
         await stack.enter_async_context(_background(gateway.run(), "gateway"))
+
+        keeper = LogKeeper(
+            pool,
+            lambda: house_of(directory.all_agents(), config.asterisk.trunk, spelling.spell),
+            on_logged=events.heard,
+        )
+        await stack.enter_async_context(_background(keeper.run(), "log"))
+        files = RecordFiles(
+            pool,
+            (asterisk_folder or data / "asterisk") / "log",
+            data / "spool" / f"records-{config.asterisk.app}.json",
+            not_written=gateway.connect_records,
+        )
+        await stack.enter_async_context(_background(files.run(), "records"))
 
         async def check() -> Mapping[str, str | None]:
             asterisk, database = await asyncio.gather(gateway.probe(), store.probe())

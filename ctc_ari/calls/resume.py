@@ -233,7 +233,7 @@ def _talking(call: Call, observed: Observed) -> tuple[Effect, ...]:
     if call.direction == "inbound" and not call.transferred_from:
         answered = observed.customer is LegStage.UP
         answer = (Keep("customer"),) if answered else (AnswerLeg("customer"), Keep("customer"))
-    quiet = (StopRingback("customer"),) if call.transfers or call.transferred_from else ()
+    quiet = (StopRingback("customer"), StopRingback()) if call.transfers or call.transferred_from else ()
     together = () if observed.bridged >= {"agent", "customer"} else (BridgeLegs(),)
     #: Her phone's own hold plays music, too, and that is Asterisk's.
     music = () if call.held_by_phone and not call.held else (Music("customer", call.held),)

@@ -133,7 +133,7 @@ class Switchboard:
             case "applications":
                 watched = query["eventSource"].removeprefix("channel:")
                 if watched not in self.channels:
-                    return 404
+                    return 422
                 self.channels[watched].watched = True
         return 204
 

@@ -359,9 +359,9 @@ TestDeskMachine.settings = settings(
 )
 
 
-def test_a_thousand_shifts_in_trouble() -> None:
+def test_hundreds_of_shifts_in_trouble() -> None:
     """The same machine, driven at random and faster; `walk(seed)` repeats a failure."""
-    for seed in range(1000):
+    for seed in range(500):
         try:
             walk(seed)
         except AssertionError as error:

@@ -55,7 +55,7 @@ test('a wish is pending until the stream tells that it happened', () => {
 });
 
 test('a late event of a call that has ended brings nothing back', () => {
-  const state = after(...ready, told('answered', TALKING), told('ended', ENDED), { type: 'wrappedUp' }, told('logged', ENDED));
+  const state = after(...ready, told('answered', TALKING), told('ended', ENDED), { type: 'wrappedUp' }, told('muted', ENDED), told('logged', { ...ENDED, state: undefined as never }));
   assert.deepEqual([state.calls, state.wrapUp, mode(state)], [[], null, 'idle']);
 });
 

@@ -98,6 +98,6 @@ function toEntry(row: Row): LogEntry {
     disposition,
     started_at: row.started_at ?? row.created_at ?? '',
     talk: row.talk_seconds ?? 0,
-    missed: row.direction === 'inbound' && (disposition === 'missed' || (row.talk_seconds ?? 0) === 0),
+    missed: row.direction === 'inbound' && (row.talk_seconds ?? 0) === 0,
   };
 }

@@ -105,6 +105,8 @@ function hear(state: State, message: StreamMessage): State {
     return { ...state, link: 'open', calls, pending: [], screen: gone ? 'home' : state.screen };
   }
   if (message.type === 'resumed') return { ...state, link: 'open' };
+  // A line of the log, not a call.
+  if (message.type === 'call.logged') return state;
   const call = (message as { data: Call }).data;
   const wish = FULFILLED[message.type];
   const settled = wish ? settle(state, wish) : state;

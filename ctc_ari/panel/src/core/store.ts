@@ -17,7 +17,8 @@ export class Store {
   dispatch(action: Action): void {
     const before = this.#state;
     this.#state = reduce(before, action);
-    if (this.#state !== before) for (const listener of [...this.#listeners]) listener(this.#state, before, action);
+    // Also when nothing changed: that a call was logged, say, is news for those around the panel.
+    for (const listener of [...this.#listeners]) listener(this.#state, before, action);
   }
 
   subscribe(listener: Listener): () => void {
