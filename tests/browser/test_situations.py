@@ -54,8 +54,10 @@ async def test_a_caller_pops_up_with_name_and_rings_until_answered(crm: Stage, c
 
 async def test_a_caller_who_gives_up_is_gone_from_the_screen(crm: Stage, context: BrowserContext) -> None:
     window = await receptionist(crm, context)
+    rang = sum(event.type == "CALL_RINGING" for event in crm.customer.events)
     await crm.customer.dial(crm.desk.exchange.did(DID))
     await window.mode("offered")
+    await crm.customer.wait("CALL_RINGING", rang + 1, 5.0)
     await crm.customer.hang_up()
     await window.panel.locator('[data-mode="offered"]').wait_for(state="detached")
 
