@@ -9,6 +9,7 @@ from .inbound import inbound
 from .latency import latency
 from .memory import memory
 from .overload import overload
+from .panel import panel
 from .processor import processor
 from .rates import clean_rates
 from .report import Figure
@@ -68,6 +69,10 @@ class Plan:
         live, rounds = (40, 1) if self._quick else (200, 3)
         return [await restart(self._stage, live=live, rounds=rounds)]
 
+    async def panel(self) -> list[Figure]:
+        """11."""
+        return [await panel(rounds=5 if self._quick else 25)]
+
 
 FIGURES: dict[str, Callable[[Plan], Awaitable[list[Figure]]]] = {
     "latency": Plan.latency,
@@ -78,4 +83,5 @@ FIGURES: dict[str, Callable[[Plan], Awaitable[list[Figure]]]] = {
     "overload": Plan.overload,
     "memory": Plan.memory,
     "restart": Plan.restart,
+    "panel": Plan.panel,
 }

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from ctc_ari import logs
 from ctc_ari.ari.gateway import Gateway
+from ctc_ari.ari.web_phones import AsteriskWebPhones
 from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.desk import Desk
 from ctc_ari.calls.dialling import Dialling
@@ -161,6 +162,7 @@ async def service(
             sessions=directory,
             keys=PostgresIdempotencyKeys(pool),
             recordings=gateway,
+            web_phones=AsteriskWebPhones(config.asterisk.nodes[0], enabled=config.webrtc.enabled),
             events=events,
             contacts=PostgresContacts(pool),
             administration=PostgresAdministration(pool, directory.reload, config.agents, time.time),
@@ -169,6 +171,9 @@ async def service(
             check=check,
             registry=registry,
             trusted_proxies=config.server.trusted_proxies,
+            allowed_origins=config.server.allowed_origins,
+            public_url=config.server.public_url,
+            webrtc=config.webrtc,
         )
         yield await stack.enter_async_context(_listening(config, services))
 

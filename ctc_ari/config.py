@@ -17,12 +17,14 @@ from ctc_ari.config_sections import (
     Config,
     Crm,
     Database,
+    IceServer,
     Inbound,
     Limits,
     Node,
     Numbers,
     RingTimeout,
     Server,
+    WebRtc,
 )
 from ctc_ari.errors import ConfigError
 
@@ -32,12 +34,14 @@ __all__ = [
     "Config",
     "Crm",
     "Database",
+    "IceServer",
     "Inbound",
     "Limits",
     "Node",
     "Numbers",
     "RingTimeout",
     "Server",
+    "WebRtc",
     "examine",
     "load",
 ]

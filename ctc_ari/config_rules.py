@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import phonenumbers
 
-from ctc_ari.config_sections import SHIPPED_PASSWORD, AgentSeed, Asterisk, Config, Node
+from ctc_ari.config_sections import SHIPPED_PASSWORD, AgentSeed, Asterisk, Config, Node, WebRtc
 from ctc_ari.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,6 +34,13 @@ CALLER_ID = re.compile(r"\+?[0-9]{2,15}")
 APP = re.compile(r"[A-Za-z0-9_-]+")
 #: A technology, the number, and fixed text around it; nothing that begins another dial string or an option.
 TRUNK = re.compile(r"[A-Za-z0-9]+/[^\s&,|]*\{(?:number|e164)\}[^\s&,|]*")
+#: RFC 6454, 6.2, as a browser writes it.
+ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
+#: RFC 7064 and 7065.
+ICE_URL = re.compile(
+    r"stuns?:(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?"
+    r"|turns?:(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:\?transport=(?:udp|tcp))?"
+)
 #: The same for a telephone here that is no agent's.
 EXTENSIONS = re.compile(r"[A-Za-z0-9]+/[^\s&,|]*\{extension\}[^\s&,|]*")
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -53,6 +60,7 @@ def problems_of(config: Config) -> Iterator[str]:
     for key in config.limits.__struct_fields__:
         least = 0 if key == "duplicate_window" else 1
         yield from _range(f"limits.{key}", getattr(config.limits, key), least, 1_000_000)
+    yield from _webrtc_problems(config.webrtc)
     yield from _route_problems(config.inbound.routes)
     yield from _seed_problems(config.agents)
 
@@ -88,6 +96,9 @@ def _server_problems(config: Config) -> Iterator[str]:
             ipaddress.ip_network(proxy, strict=False)
         except ValueError:
             yield f"server.trusted_proxies: `{proxy}` is not an address or network such as 10.0.0.0/8"
+    for position, origin in enumerate(server.allowed_origins):
+        key = f"server.allowed_origins[{position}]"
+        yield from _match(key, origin, ORIGIN, "scheme, host and port alone, such as https://crm.example.com")
     if url != "embedded" and not url.startswith(("postgresql://", "postgres://")):
         yield "database.url: must be `embedded` or postgresql://user@host/database"
 
@@ -126,6 +137,22 @@ def _node_problems(where: str, node: Node) -> Iterator[str]:
         yield f"{where}.username: must not be empty"
     if not node.password or not node.password.isprintable():
         yield f"{where}.password: must be one line of printable characters"
+
+
+def _webrtc_problems(webrtc: WebRtc) -> Iterator[str]:
+    for position, server in enumerate(webrtc.ice_servers):
+        key = f"webrtc.ice_servers[{position}]"
+        if not server.urls:
+            yield f"{key}.urls: must name at least one address such as stun:stun.example.com"
+        for number, url in enumerate(server.urls):
+            yield from _match(
+                f"{key}.urls[{number}]", url, ICE_URL, "like stun:stun.example.com or turns:turn.example.com"
+            )
+        relays = any(url.startswith("turn") for url in server.urls)
+        if relays and (server.username is None) != (server.credential is None):
+            yield f"{key}: has a username without a credential, or the other way round"
+        elif relays and server.username is None and webrtc.turn_secret is None:
+            yield f"{key}: a TURN server needs username and credential, or webrtc.turn_secret"
 
 
 def _is_http(url: str) -> bool:

@@ -15,12 +15,14 @@ __all__ = [
     "Config",
     "Crm",
     "Database",
+    "IceServer",
     "Inbound",
     "Limits",
     "Node",
     "Numbers",
     "RingTimeout",
     "Server",
+    "WebRtc",
 ]
 
 #: Opens ARI on one machine out of the box; `config check` asks for another, and beyond loopback it is refused.
@@ -56,6 +58,8 @@ class Server(_Section, frozen=True, kw_only=True):
     port: int = 8080
     public_url: str | None = None
     trusted_proxies: tuple[str, ...] = ()
+    #: Pages of other origins that may use the REST API and be phones: `https://crm.example.com`.
+    allowed_origins: tuple[str, ...] = ()
 
 
 class Database(_Section, frozen=True, kw_only=True):
@@ -127,6 +131,23 @@ class Inbound(_Section, frozen=True, kw_only=True):
     routes: dict[str, str | list[str]] = {}
 
 
+class IceServer(_Section, frozen=True, kw_only=True):
+    """A STUN or TURN server as browsers take it (W3C WebRTC, RTCIceServer)."""
+
+    urls: tuple[str, ...]
+    username: str | None = None
+    credential: str | None = None
+
+
+class WebRtc(_Section, frozen=True, kw_only=True):
+    """The browser as a phone."""
+
+    enabled: bool = True
+    ice_servers: tuple[IceServer, ...] = ()
+    #: Shared with the TURN servers that have no username: each browser gets credentials for some hours.
+    turn_secret: str | None = None
+
+
 class AgentSeed(_Section, frozen=True, kw_only=True):
     """An agent written into the directory at start, unless an agent with that e-mail is there already."""
 
@@ -151,4 +172,5 @@ class Config(_Section, frozen=True, kw_only=True):
     limits: Limits = Limits()
     crm: Crm = Crm()
     inbound: Inbound = Inbound()
+    webrtc: WebRtc = WebRtc()
     agents: tuple[AgentSeed, ...] = ()

@@ -31,7 +31,9 @@ CtcError
 ├── CallFailed             502 call_failed
 └── Unavailable            503 unavailable
     ├── AsteriskUnreachable  503 asterisk_unreachable
-    └── DatabaseUnreachable  503 database_unreachable
+    ├── DatabaseUnreachable  503 database_unreachable
+    ├── PanelMissing         503 panel_missing
+    └── WebPhoneUnavailable  503 web_phone_unavailable
 """
 
 from __future__ import annotations
@@ -61,6 +63,7 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "NumberBlocked",
+    "PanelMissing",
     "RecordingNotFound",
     "SetupError",
     "SupervisorNotFound",
@@ -70,6 +73,7 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "Unprocessable",
+    "WebPhoneUnavailable",
     "WrongState",
 ]
 
@@ -278,3 +282,15 @@ class DatabaseUnreachable(Unavailable):
     """The database cannot be reached right now; calls are refused until it is back."""
 
     code = "database_unreachable"
+
+
+class WebPhoneUnavailable(Unavailable):
+    """This Asterisk takes no browsers as phones; use the desk phone and tell whoever runs it."""
+
+    code = "web_phone_unavailable"
+
+
+class PanelMissing(Unavailable):
+    """The panel was not built when the service was installed; run `make panel` where npm's registry can be reached."""
+
+    code = "panel_missing"

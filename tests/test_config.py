@@ -92,10 +92,14 @@ def test_the_keys_are_those_of_the_contract() -> None:
         "numbers.blocked_types",
         "numbers.default_region",
         "numbers.emergency",
+        "server.allowed_origins",
         "server.host",
         "server.port",
         "server.public_url",
         "server.trusted_proxies",
+        "webrtc.enabled",
+        "webrtc.ice_servers",
+        "webrtc.turn_secret",
     ]
 
 
@@ -161,6 +165,11 @@ def test_an_unknown_key_or_a_wrong_type_is_named_in_one_line(text: str, expected
     ("text", "expected"),
     [
         ("server: {port: 70000}", "server.port: must be from 0 to 65535, not 70000"),
+        ("server: {allowed_origins: ['https://crm.example.com/']}", "server.allowed_origins[0]: must be scheme, host"),
+        ("webrtc: {ice_servers: [{urls: ['http://x']}]}", "webrtc.ice_servers[0].urls[0]: must be like stun:"),
+        ("webrtc: {ice_servers: [{urls: []}]}", "webrtc.ice_servers[0].urls: must name"),
+        ("webrtc: {ice_servers: [{urls: ['turn:x']}]}", "webrtc.ice_servers[0]: a TURN server needs username"),
+        ("webrtc: {ice_servers: [{urls: ['turn:x'], username: u}]}", "webrtc.ice_servers[0]: has a username without"),
         ("server: {trusted_proxies: [proxy]}", "server.trusted_proxies: `proxy` is not an address or network"),
         ("server: {public_url: calls.example.com}", "server.public_url: must look like https://"),
         ("database: {url: mysql://root:secret@x/y}", "database.url: must be `embedded` or postgresql://"),

@@ -12,9 +12,11 @@ from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.commands import CallDesk, Recordings
 from ctc_ari.calls.model import Call
 from ctc_ari.calls.numbers import Spelling
+from ctc_ari.config import WebRtc
 from ctc_ari.contacts import Contacts
 from ctc_ari.directory import Administration, Directory, IdempotencyKeys, Principal, Sessions
 from ctc_ari.errors import CallNotFound, NotAllowed, Unauthorized
+from ctc_ari.web_phones import WebPhones
 
 __all__ = [
     "LONGEST_ID",
@@ -48,6 +50,7 @@ class Services:
     sessions: Sessions
     keys: IdempotencyKeys
     recordings: Recordings
+    web_phones: WebPhones
     events: Broadcast
     contacts: Contacts
     administration: Administration
@@ -58,6 +61,10 @@ class Services:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     #: Addresses or networks whose `X-Forwarded-For` is believed.
     trusted_proxies: tuple[str, ...] = ()
+    #: Pages of other origins that may use the API and be phones.
+    allowed_origins: tuple[str, ...] = ()
+    public_url: str | None = None
+    webrtc: WebRtc = field(default_factory=WebRtc)
 
 
 def bearer_tokens(request: web.Request) -> list[str]:

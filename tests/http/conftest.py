@@ -31,6 +31,7 @@ from tests.http.fakes import (
     FakeHealth,
     FakeKeys,
     FakeRecordings,
+    FakeWebPhones,
     normalise,
 )
 
@@ -48,6 +49,7 @@ class World:
     contacts: FakeContacts = field(default_factory=FakeContacts)
     administration: FakeAdministration = field(init=False)
     recordings: FakeRecordings = field(default_factory=FakeRecordings)
+    web_phones: FakeWebPhones = field(default_factory=FakeWebPhones)
     events: Broadcast = field(default_factory=lambda: Broadcast(encode_event, clock=lambda: CREATED))
     health: FakeHealth = field(default_factory=FakeHealth)
 
@@ -61,6 +63,7 @@ class World:
             "directory": self.directory,
             "keys": self.keys,
             "recordings": self.recordings,
+            "web_phones": self.web_phones,
             "sessions": self.directory,
             "events": self.events,
             "contacts": self.contacts,

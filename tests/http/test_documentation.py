@@ -32,7 +32,8 @@ from ctc_ari.http.documentation import HERE
 from ctc_ari.http.documentation_page import METHODS, resolve
 from ctc_ari.http.events import Event, Snapshot
 from ctc_ari.http.log_view import LogView
-from ctc_ari.http.sessions import NewSessionBody, SessionView
+from ctc_ari.http.sessions import CurrentSessionView, NewSessionBody, SessionView
+from ctc_ari.http.sip import TicketView
 from ctc_ari.http.tokens import NewToken, TokenChanges, TokenView
 from ctc_ari.log.row import LogAgent
 from tests.http.conftest import Wire, World
@@ -65,7 +66,10 @@ def test_the_routes_of_this_version_are_pinned(world: World) -> None:
     assert routes(application(world.services())) == {
         ("GET", "/ClickToCallAPI"),
         ("POST", "/api/v1/sessions"),
+        ("GET", "/api/v1/sessions/current"),
         ("DELETE", "/api/v1/sessions/current"),
+        ("POST", "/api/v1/sip-tickets"),
+        ("GET", "/sip"),
         ("GET", "/api/v1/events"),
         *(("GET", path) for path in ("/api/v1/contacts", "/api/v1/contacts/{id}")),
         ("POST", "/api/v1/contacts"),
@@ -82,6 +86,10 @@ def test_the_routes_of_this_version_are_pinned(world: World) -> None:
         *((method, f"/api/v1/calls/{{id}}/{wish}") for wish in WISHES for method in ("PUT", "DELETE")),
         ("POST", "/api/v1/calls/{id}/dtmf"),
         ("GET", "/api/v1/calls/{id}/recordings/{number}"),
+        ("GET", "/panel/ctc-panel.js"),
+        ("GET", "/panel/window"),
+        ("GET", "/panel/window.css"),
+        ("GET", "/panel/window.js"),
         ("POST", "/api/v1/calls/{id}/transfers"),
         ("GET", "/api/v1/calls/{id}/transfers/{tid}"),
         ("DELETE", "/api/v1/calls/{id}/transfers/{tid}"),
@@ -130,6 +138,8 @@ def test_the_described_new_call_is_the_one_that_is_read(openapi: dict[str, Any])
     [
         ("NewSession", NewSessionBody),
         ("Session", SessionView),
+        ("CurrentSession", CurrentSessionView),
+        ("SipTicket", TicketView),
         ("Event", Event),
         ("LogEntry", LogView),
         ("LogAgent", LogAgent),

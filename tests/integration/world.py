@@ -279,7 +279,7 @@ async def world(
         routes: dict[str, str | list[str]] = changes.pop("routes", {})
         config = replace(
             at.config,
-            server=Server(port=0),
+            server=changes.pop("http", Server(port=0)),
             database=Database(url=url, data_dir=data),
             asterisk=replace(at.config.asterisk, app=app, **changes),
             limits=limits,
