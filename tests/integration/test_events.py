@@ -104,7 +104,7 @@ async def test_a_call_is_heard_from_the_click_to_its_end_as_the_api_shows_it(des
         await desk.api("DELETE", f"/api/v1/calls/{call_id}")
         ended = await listener.until("call.ended", call_id)
         assert ended["data"] == await desk.until(call_id, "ended")
-        logged = await listener.until("call.logged")
+        logged = await listener.until("call.logged", call_id)
         assert (logged["data"]["id"], logged["data"]["end_reason"]) == (call_id, "completed")
         assert await listener.silence()
     story = listener.events[:-1]
