@@ -24,7 +24,7 @@ _PURE_IN_CALLS = (
     *("model", "inputs", "effects", "engine", "steps", "outbound", "inbound", "transfer", "sides", "controls"),
     *("resume", "outcomes", "policy", "numbers", "dialling", "requests", "recall", "referral", "handover"),
 )
-_PURE_IN_LOG = ("row", "calls", "records", "legs", "cdr", "merge", "keep", "house")
+_PURE_IN_LOG = ("row", "calls", "records", "legs", "cdr", "merge", "keep", "house", "quality")
 PURE = [
     "ctc_ari.ari.messages",
     *(f"ctc_ari.log.{name}" for name in _PURE_IN_LOG),

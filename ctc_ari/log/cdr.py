@@ -10,8 +10,9 @@ from ctc_ari.calls.ids import is_call_id
 from ctc_ari.calls.model import Agent, EndedBy, EndReason
 from ctc_ari.calls.outcomes import agent_outcome, customer_outcome
 from ctc_ari.log.legs import ChannelStory, Span, overlap, stories
+from ctc_ari.log.quality import quality_of
 from ctc_ari.log.records import CdrRow, CelRow, is_party
-from ctc_ari.log.row import LogAgent, LogRow, disposition_of
+from ctc_ari.log.row import LogAgent, LogRow, Quality, disposition_of
 
 __all__ = ["House", "is_complete", "row_of_records"]
 
@@ -240,7 +241,15 @@ def _row(
         talk_seconds=0.0 if answered_at is None else max(0.0, ended_at - answered_at),
         hold_seconds=_held(customer, answered_at, ended_at) if customer and answered_at is not None else 0.0,
         disposition=disposition_of(direction, answered_at is not None, reason),
+        quality=_quality(customer, ours) if answered_at is not None else (),
     )
+
+
+def _quality(customer: ChannelStory | None, ours: Sequence[ChannelStory]) -> tuple[Quality, ...]:
+    """The customer's leg first, then those of the ones who were connected with her."""
+    legs = [("customer", customer)] if customer else []
+    legs += [("agent", channel) for channel in ours if channel is not customer and channel.answered_at is not None]
+    return tuple(found for leg, channel in legs if (found := quality_of(leg, channel.id, channel.userfield)))
 
 
 def _ended_by(customer: ChannelStory | None, ours: Sequence[ChannelStory]) -> EndedBy:

@@ -62,6 +62,8 @@ def corrected_by(engine: LogRow, asterisk: LogRow) -> LogRow:
     """
     if (engine.answered_at is None) is not (asterisk.answered_at is None):
         return completed_by(engine, asterisk)
+    if asterisk.quality and not engine.quality:
+        engine = replace(engine, quality=asterisk.quality)
     if all(_near(getattr(engine, name), getattr(asterisk, name)) for name in _MEASURED):
         return engine
     return replace(

@@ -11,7 +11,15 @@ from ctc_ari.errors import SetupError
 __all__ = ["RECORD_MODULES", "record_values"]
 
 #: Into PostgreSQL, and into files, from which comes what PostgreSQL could not be given.
-RECORD_MODULES = ("res_cdrel_custom.so", "func_cdr.so", "cdr_pgsql.so", "cdr_csv.so", "cel_pgsql.so", "cel_custom.so")
+RECORD_MODULES = (
+    "app_stack.so",  # hangup handlers are subroutines
+    "res_cdrel_custom.so",
+    "func_cdr.so",
+    "cdr_pgsql.so",
+    "cdr_csv.so",
+    "cel_pgsql.so",
+    "cel_custom.so",
+)
 _EVENTS = (
     "CHAN_START",
     "CHAN_END",

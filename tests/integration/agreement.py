@@ -19,7 +19,17 @@ from ctc_ari.store.pool import connect
 from ctc_ari.store.records import read_cdr, read_cel
 from tests.integration.world import World
 
-__all__ = ["all_rows", "differences", "house", "logged", "once", "quiet", "seen_by_asterisk", "told_by_asterisk"]
+__all__ = [
+    "all_rows",
+    "differences",
+    "house",
+    "logged",
+    "once",
+    "quiet",
+    "seen_by_asterisk",
+    "told_by_asterisk",
+    "with_quality",
+]
 
 #: Seconds by which two clocks' readings of one moment may differ.
 TENTH = 0.1
@@ -104,6 +114,15 @@ def once(rows: Sequence[LogRow]) -> None:
     """No call stands there twice."""
     names = [name for row in rows for name in (row.calls or (row.id,))]
     assert len(names) == len(set(names))
+
+
+async def with_quality(desk: World, call_id: str) -> LogRow:
+    """The call's row, once Asterisk's figures are in it."""
+    deadline = time.monotonic() + 8
+    while not (row := await logged(desk, call_id)).quality:
+        assert time.monotonic() < deadline, "no quality"
+        await asyncio.sleep(0.1)
+    return row
 
 
 async def told_by_asterisk(url: str, number: str) -> str:

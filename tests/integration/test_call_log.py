@@ -11,7 +11,15 @@ import pytest
 
 from ctc_ari.log.row import LogRow
 from tests import phones
-from tests.integration.agreement import all_rows, differences, logged, once, quiet, seen_by_asterisk
+from tests.integration.agreement import (
+    all_rows,
+    differences,
+    logged,
+    once,
+    quiet,
+    seen_by_asterisk,
+    with_quality,
+)
 from tests.integration.world import Exchange, World, email, exchange, number, world
 from tests.store import databases
 
@@ -228,3 +236,15 @@ async def test_each_row_is_told_once(desk: World) -> None:
     rows = await all_rows(desk.database_url)
     once(rows)
     assert {row.source for row in rows} == {"service"}
+
+
+async def test_how_well_each_leg_was_heard_is_filled_in(desk: World) -> None:
+    call_id = await desk.place("a2", number("sings"))
+    await desk.until(call_id, "talking")
+    await asyncio.sleep(1.0)
+    await hang_up(desk, call_id)
+    row = await with_quality(desk, call_id)
+    customer = row.quality[0]
+    assert (customer.leg, customer.loss) == ("customer", 0.0)
+    assert customer.mos is not None
+    assert customer.mos > 4.0
