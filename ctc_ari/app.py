@@ -25,9 +25,12 @@ from ctc_ari.calls.dialling import Dialling
 from ctc_ari.calls.numbers import NumberPolicy, Spelling
 from ctc_ari.calls.ports import Listener
 from ctc_ari.config import Config
+from ctc_ari.crm.choice import crm_of
 from ctc_ari.errors import ConfigError, DatabaseUnreachable, SetupError
-from ctc_ari.http import Runner, Services, application, encode_event
+from ctc_ari.http import Runner, Services, application, encode_event, encode_notice
 from ctc_ari.metrics import CallMetrics
+from ctc_ari.outbox import Subscriptions
+from ctc_ari.remote import Remote
 from ctc_ari.runtime.open_files import allow_many
 from ctc_ari.runtime.postgres import embedded
 from ctc_ari.store.administration import PostgresAdministration
@@ -36,7 +39,11 @@ from ctc_ari.store.contacts import PostgresContacts
 from ctc_ari.store.directory import PostgresDirectory
 from ctc_ari.store.idempotency import PostgresIdempotencyKeys
 from ctc_ari.store.migrate import ensure_current
+from ctc_ari.store.outbox import PostgresOutbox
 from ctc_ari.store.pool import Pool, open_pool
+from ctc_ari.store.webhooks import PostgresWebhooks, ensure_crm
+from ctc_ari.webhooks.sender import WebhookSender
+from ctc_ari.webhooks.worker import DeliveryWorker
 
 __all__ = ["run", "service"]
 
@@ -45,6 +52,8 @@ log = structlog.get_logger(__name__)
 #: Seconds a stop waits for what is not written yet.
 FLUSH_SECONDS = 3.0
 DATABASE_RETRY_SECONDS = 1.0
+#: Seconds for one request to the CRM; a click waits no longer than 0.3 of them.
+CRM_SECONDS = 5.0
 
 
 def run(config: Config) -> None:
@@ -100,7 +109,14 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
         events = Broadcast(encode_event, on_cut_off=metrics.cut_off)
         metrics.watch_events(events)
         await stack.enter_async_context(_background(events.run(), "events"))
-        store = PostgresCallStore(pool, url)
+        administration = PostgresAdministration(pool, directory.reload, config.agents, time.time)
+        remote = await stack.enter_async_context(Remote(public_only=not config.webhooks.allow_private))
+        crms = await stack.enter_async_context(Remote(public_only=False, seconds=CRM_SECONDS))
+        crm = crm_of(config, crms, directory, administration.remember_agent, encode_notice)
+        stack.callback(crm.close)
+        await ensure_crm(pool, crm.told)
+        subscriptions = Subscriptions({"webhook": encode_notice, "crm": crm.encode})
+        store = PostgresCallStore(pool, url, subscriptions)
         await stack.enter_async_context(_background(store.run(), "store"))
         stack.push_async_callback(store.flush, FLUSH_SECONDS)
 
@@ -114,7 +130,7 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
         )
         desk = Desk(
             gateway,
-            store,
+            crm.keeping(store),
             asterisk=config.asterisk,
             dialling=Dialling(config.asterisk, config.inbound, normalise, directory.find_agent),
             limits=config.limits,
@@ -122,6 +138,15 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
             listeners=(metrics.heard, events.heard, *listeners),
         )
         metrics.watch(desk, connected=lambda: gateway.connected, unsaved=lambda: store.unsaved)
+        deliveries = DeliveryWorker(
+            PostgresOutbox(pool),
+            subscriptions,
+            {"webhook": WebhookSender(remote), "crm": crm.sender(desk)},
+            keep_seconds=config.webhooks.keep_days * 24 * 3600.0,
+            told=metrics.delivery,
+        )
+        await deliveries.refresh()
+        await stack.enter_async_context(_background(deliveries.run(), "webhooks"))
         await desk.load()
         stack.callback(desk.close)
         await stack.enter_async_context(_background(gateway.run(), "gateway"))
@@ -133,12 +158,14 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
         services = Services(
             desk=desk,
             directory=directory,
+            people=crm,
             sessions=directory,
             keys=PostgresIdempotencyKeys(pool),
             recordings=gateway,
             events=events,
             contacts=PostgresContacts(pool),
-            administration=PostgresAdministration(pool, directory.reload, config.agents, time.time),
+            administration=administration,
+            webhooks=PostgresWebhooks(pool, deliveries.refresh, allow_private=config.webhooks.allow_private),
             normalise=normalise,
             spelling=Spelling(config.numbers.default_region),
             check=check,

@@ -16,6 +16,9 @@ from ctc_ari.config_sections import (
     Asterisk,
     Config,
     Crm,
+    CrmAgent,
+    CrmContact,
+    CrmHttp,
     Database,
     Inbound,
     Limits,
@@ -23,6 +26,8 @@ from ctc_ari.config_sections import (
     Numbers,
     RingTimeout,
     Server,
+    Webhooks,
+    Zammad,
 )
 from ctc_ari.errors import ConfigError
 
@@ -31,6 +36,9 @@ __all__ = [
     "Asterisk",
     "Config",
     "Crm",
+    "CrmAgent",
+    "CrmContact",
+    "CrmHttp",
     "Database",
     "Inbound",
     "Limits",
@@ -38,6 +46,8 @@ __all__ = [
     "Numbers",
     "RingTimeout",
     "Server",
+    "Webhooks",
+    "Zammad",
     "examine",
     "load",
 ]

@@ -21,7 +21,7 @@ from ctc_ari.errors import BadRequest, CtcError, Unauthorized
 from ctc_ari.http.calls import CallList, CallView, moment, view
 from ctc_ari.http.services import LONGEST_TOKEN, Services, bearer_tokens, is_plain
 
-__all__ = ["Event", "Events", "Resumed", "Snapshot", "encode_event"]
+__all__ = ["Event", "Events", "Notice", "Resumed", "Snapshot", "encode_event", "encode_notice"]
 
 PATH = "/api/v1/events"
 SUBPROTOCOL = "ctc.events"
@@ -45,6 +45,14 @@ class Event(msgspec.Struct, frozen=True):
     """Something that happened, with the call as it was then."""
 
     id: int
+    type: str
+    timestamp: str
+    data: CallView
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """The same for a webhook (Standard Webhooks): its id travels in a header."""
+
     type: str
     timestamp: str
     data: CallView
@@ -85,6 +93,11 @@ _encode = msgspec.json.encode
 def encode_event(event_id: int, happening: Happening) -> bytes:
     """The event as a frame, the same for everybody who hears it."""
     return frame(_encode(Event(event_id, happening.event, moment(happening.at), view(happening.call))))
+
+
+def encode_notice(happening: Happening) -> str:
+    """What a webhook is sent of it."""
+    return _encode(Notice(happening.event, moment(happening.at), view(happening.call))).decode()
 
 
 def frame(text: bytes) -> bytes:

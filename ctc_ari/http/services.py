@@ -13,8 +13,9 @@ from ctc_ari.calls.commands import CallDesk, Recordings
 from ctc_ari.calls.model import Call
 from ctc_ari.calls.numbers import Spelling
 from ctc_ari.contacts import Contacts
-from ctc_ari.directory import Administration, Directory, IdempotencyKeys, Principal, Sessions
+from ctc_ari.directory import Administration, Directory, IdempotencyKeys, People, Principal, Sessions
 from ctc_ari.errors import CallNotFound, NotAllowed, Unauthorized
+from ctc_ari.outbox import Webhooks
 
 __all__ = [
     "LONGEST_ID",
@@ -45,12 +46,15 @@ class Services:
 
     desk: CallDesk
     directory: Directory
+    #: Whom new calls are between.
+    people: People
     sessions: Sessions
     keys: IdempotencyKeys
     recordings: Recordings
     events: Broadcast
     contacts: Contacts
     administration: Administration
+    webhooks: Webhooks
     normalise: Normalise
     spelling: Spelling
     check: HealthCheck

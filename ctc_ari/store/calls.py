@@ -15,6 +15,8 @@ import structlog
 from ctc_ari.calls.model import Call, Contact
 from ctc_ari.calls.ports import Happening
 from ctc_ari.errors import AgentBusy, ConfigError, DatabaseUnreachable
+from ctc_ari.outbox import Subscriptions
+from ctc_ari.store.outbox import message_columns
 from ctc_ari.store.pool import Pool, acquire, connect, database_errors
 
 __all__ = ["PostgresCallStore"]
@@ -59,9 +61,9 @@ left join lateral (
 ) contact on true
 """
 
-#: The newest state of each call, and whatever happened on the way there. An ended call is inserted if need be: an
-#: insert that was never confirmed may be carried out after this, and must then find it ended. So may an update: what
-#: has ended stays ended.
+#: The newest state of each call, whatever happened on the way there, and what webhooks are told of it: once, because
+#: what stands in the journal already is not told again. An ended call is inserted if need be: an insert that was never
+#: confirmed may be carried out after this, and must then find it ended. So may an update: what has ended stays ended.
 _SAVE = """
 with changed as (
     select id, node, direction, state, phase, agent_email, device, number, contact_id,
@@ -101,11 +103,19 @@ with changed as (
     returning id
 ), saved as (
     select id from going_on union all select id from ended
+), journal as (
+    insert into call_journal (call_id, seq, at, event)
+    select t.call_id, t.seq, to_timestamp(t.at), t.event
+    from unnest($19::text[], $20::int[], $21::float8[], $22::text[]) as t (call_id, seq, at, event)
+    join saved on saved.id = t.call_id
+    on conflict do nothing
+    returning call_id, seq
 )
-insert into call_journal (call_id, seq, at, event)
-select t.call_id, t.seq, to_timestamp(t.at), t.event
-from unnest($19::text[], $20::int[], $21::float8[], $22::text[]) as t (call_id, seq, at, event)
-join saved on saved.id = t.call_id
+insert into webhook_deliveries (webhook_id, call_id, seq, type, payload)
+select t.webhook_id, t.call_id, t.seq, t.type, t.payload
+from unnest($23::text[], $24::text[], $25::int[], $26::text[], $27::text[])
+    as t (webhook_id, call_id, seq, type, payload)
+join journal on journal.call_id = t.call_id and journal.seq = t.seq
 on conflict do nothing
 """
 
@@ -140,9 +150,11 @@ class _Addition:
 class PostgresCallStore:
     """Implements `CallStore` with a connection for new calls and another for changes, so that neither waits."""
 
-    def __init__(self, pool: Pool, url: str) -> None:
+    def __init__(self, pool: Pool, url: str, subscriptions: Subscriptions | None = None) -> None:
         self._pool = pool
         self._url = url
+        #: Who is told of what, besides the journal.
+        self._subscriptions = subscriptions
         self._additions: list[_Addition] = []
         self._changes: dict[str, tuple[Call, list[Happening]]] = {}
         #: Changes being written right now.
@@ -226,7 +238,7 @@ class PostgresCallStore:
                 self._keep(self._to_add, _ADD, _addition_columns([]), self._add_waiting), name="store-add"
             )
             tasks.create_task(
-                self._keep(self._to_save, _SAVE, _change_columns({}), self._save_waiting), name="store-save"
+                self._keep(self._to_save, _SAVE, self._change_columns({}), self._save_waiting), name="store-save"
             )
             tasks.create_task(self._watch(), name="store-watch")
 
@@ -334,13 +346,24 @@ class PostgresCallStore:
         self._writing = changes
         try:
             with database_errors():
-                await connection.execute(_SAVE, *_change_columns(changes), timeout=ADD_DEADLINE)
+                columns = self._change_columns(changes)
+                await connection.execute(_SAVE, *columns, timeout=ADD_DEADLINE)
         except (DatabaseUnreachable, asyncpg.PostgresError):
             self._keep_unsaved(changes)
             raise
         finally:
             self._writing = {}
             self._saved.set()
+        if self._subscriptions is not None and columns[-1]:
+            self._subscriptions.enqueued()
+
+    def _change_columns(self, changes: dict[str, tuple[Call, list[Happening]]]) -> list[list[Any]]:
+        happenings = [happening for _, happened in changes.values() for happening in happened]
+        return [
+            *_state_columns([call for call, _ in changes.values()]),
+            *_journal_columns(happenings),
+            *message_columns(self._subscriptions, happenings),
+        ]
 
     def _keep_unsaved(self, changes: dict[str, tuple[Call, list[Happening]]]) -> None:
         newer, self._changes = self._changes, changes
@@ -354,8 +377,7 @@ def _addition_columns(additions: Sequence[_Addition]) -> list[list[Any]]:
     return _call_columns([addition.call for addition in additions])
 
 
-def _change_columns(changes: dict[str, tuple[Call, list[Happening]]]) -> list[list[Any]]:
-    calls = [call for call, _ in changes.values()]
+def _state_columns(calls: Sequence[Call]) -> list[list[Any]]:
     return [
         *_call_columns(calls),
         [call.agent_answered_at for call in calls],
@@ -363,7 +385,6 @@ def _change_columns(changes: dict[str, tuple[Call, list[Happening]]]) -> list[li
         [call.ended_at for call in calls],
         [call.end_reason.value if call.end_reason else None for call in calls],
         [call.ended_by for call in calls],
-        *_journal_columns([happening for _, happenings in changes.values() for happening in happenings]),
     ]
 
 
