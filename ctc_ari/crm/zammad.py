@@ -116,7 +116,7 @@ class ZammadCrm(BuiltinCrm):
             return None
         inbound = call.direction == "inbound"
         customer = call.number.removeprefix("+") or ANONYMOUS
-        ours = (call.did or "") if inbound else self._shown(call.agent)
+        ours = (call.did or "").removeprefix("+") if inbound else self._shown(call.agent)
         answered = call.answered_at is not None
         event = _Event(
             name,
