@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Most tests wait for phones: three at a time are no more than two processors can do.
+JOBS ?= 3
 HAVE_PYTHON := command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: install the package python3"; exit 1; }
 INSTALL := $(HAVE_PYTHON); exec $(PYTHON) scripts/install.py $(VENV)
 
@@ -17,7 +19,7 @@ demo: ## everything on this machine, from nothing to a ringing call; Ctrl-C stop
 
 test: ## install what the tests need, then run all of them on real parts
 	@$(INSTALL) --extra test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: ## format, lint, types and architecture
 	@$(INSTALL) --extra test

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from .controls import controls
+from .inbound import inbound
 from .latency import latency
 from .memory import memory
 from .overload import overload
@@ -30,6 +32,14 @@ class Plan:
     async def latency(self) -> list[Figure]:
         """1 and 2."""
         return list(await latency(self._stage, blocks=3 if self._quick else 24))
+
+    async def controls(self) -> list[Figure]:
+        """9."""
+        return [await controls(self._stage, rounds=20 if self._quick else 120)]
+
+    async def inbound(self) -> list[Figure]:
+        """10."""
+        return [await inbound(self._stage, blocks=2 if self._quick else 18)]
 
     async def processor(self) -> list[Figure]:
         """5."""
@@ -61,6 +71,8 @@ class Plan:
 
 FIGURES: dict[str, Callable[[Plan], Awaitable[list[Figure]]]] = {
     "latency": Plan.latency,
+    "controls": Plan.controls,
+    "inbound": Plan.inbound,
     "processor": Plan.processor,
     "rates": Plan.rates,
     "overload": Plan.overload,

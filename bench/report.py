@@ -87,7 +87,8 @@ def text(figures: Sequence[Figure], facts: dict[str, str]) -> str:
     lines += ["| ratio | measured | reach | |", "|---|---:|---:|---|"]
     for figure in figures:
         for line in figure.ratios:
-            met = "reached" if line.reached else "**not reached**"
+            aim = line.most is not None or line.least is not None
+            met = ("reached" if line.reached else "**not reached**") if aim else ""
             lines.append(f"| {line.name} | {line.value:.2f}{line.unit} | {line.target} | {met} |")
     for figure in figures:
         lines += ["", *_figure(figure)]

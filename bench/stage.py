@@ -15,7 +15,7 @@ import aiohttp
 import msgspec
 
 from ctc_ari.calls.model import Agent
-from ctc_ari.config import Asterisk, Config, Node
+from ctc_ari.config import Asterisk, Config, Inbound, Node
 from ctc_ari.runtime import asterisk, processes
 from ctc_ari.runtime.asterisk_files import run_dir
 from ctc_ari.runtime.postgres import embedded
@@ -28,7 +28,7 @@ from tests.phones import SippPhone, answer, carrier, free_port
 from .legs import LegLog
 from .server import ServiceProcess
 
-__all__ = ["RINGING_PREFIX", "STAYING_NUMBER", "Phone", "Stage", "stage"]
+__all__ = ["BARE_APP", "CALLED", "RINGING_PREFIX", "STAYING_NUMBER", "Called", "Phone", "Stage", "stage"]
 
 AGENTS = 1000
 #: An agent whose user starts so lets it ring before she answers; the others answer at once.
@@ -61,6 +61,36 @@ identify_by = username
 """
 
 
+@dataclass(frozen=True)
+class Called:
+    """A number of ours that customers call: whose it is, and the user of the agent's phone that rings for it."""
+
+    number: str
+    agent: str
+    #: `service`, `bare ARI` or `Dial()`.
+    subject: str
+
+
+#: Called one after the other, so that the subjects take turns.
+CALLED = tuple(
+    Called(f"+4420794607{position}", f"{RINGING_PREFIX}{position:04}", ("Dial()", "service", "bare ARI")[position % 3])
+    for position in range(1, 22)
+)
+#: The application that takes the bare client's calls.
+BARE_APP = "bench-bare"
+
+
+def _reception(port: int) -> str:
+    """What a plain Asterisk needs for calls from the trunk to an agent's phone; one hands them to the bare client."""
+    lines = ["", "[from-trunk](+)"]
+    for called in CALLED:
+        if called.subject == "Dial()":
+            lines.append(f"exten = {called.number},1,Dial(PJSIP/ctc-phone/sip:{called.agent}@127.0.0.1:{port},25)")
+        elif called.subject == "bare ARI":
+            lines.append(f"exten = {called.number},1,Stasis({BARE_APP},{called.agent})")
+    return "\n".join([*lines, ""])
+
+
 @dataclass
 class Phone:
     """A SIPp phone and what its log says."""
@@ -76,6 +106,8 @@ class Stage:
     installation: asterisk.Installation
     node: Node
     sip: str
+    #: Who calls from here is the carrier.
+    trunk_port: int
     asterisk_pid: int
     postgres_pid: int
     agents: Phone
@@ -135,15 +167,21 @@ async def stage(say: Callable[[str], None]) -> AsyncIterator[Stage]:
         customers = await stack.enter_async_context(carrier(rules, light=True))
         say("phones are there")
 
+        trunk_port = free_port()
         config = Config(
             asterisk=Asterisk(
                 nodes=(Node(ari_url=f"http://127.0.0.1:{free_port()}/ari", password="bench"),),
                 trunk_contact=f"sip:127.0.0.1:{customers.port}",
+                trunk_addresses=(f"127.0.0.1:{trunk_port}",),
                 sip_bind=f"127.0.0.1:{free_port()}",
                 caller_id="+442079460999",
-            )
+            ),
+            inbound=Inbound(
+                routes={called.number: f"{called.agent}@bench.test" for called in CALLED if called.subject == "service"}
+            ),
         )
-        process = await stack.enter_async_context(_asterisk(config, folder / "asterisk", installation))
+        dialplan = _DIALPLAN + _reception(agents.port)
+        process = await stack.enter_async_context(_asterisk(config, folder / "asterisk", installation, dialplan))
         url = await stack.enter_async_context(embedded(folder / "var", keep_running_after_crash=False))
         token = await _seed(url, agents.port)
         say("Asterisk and PostgreSQL are there")
@@ -161,6 +199,7 @@ async def stage(say: Callable[[str], None]) -> AsyncIterator[Stage]:
             installation,
             node,
             config.asterisk.sip_bind,
+            trunk_port,
             process.pid,
             int((folder / "var/postgres/postmaster.pid").read_text().split()[0]),
             Phone(agents, LegLog(agents.folder / "short.log")),
@@ -184,10 +223,12 @@ async def stage(say: Callable[[str], None]) -> AsyncIterator[Stage]:
 
 
 @asynccontextmanager
-async def _asterisk(config: Config, out: Path, installation: asterisk.Installation) -> AsyncIterator[processes.Process]:
+async def _asterisk(
+    config: Config, out: Path, installation: asterisk.Installation, dialplan: str
+) -> AsyncIterator[processes.Process]:
     """The service's own Asterisk configuration, and beside it the dialplan it is compared with."""
     asterisk.render(config, out, installation)
-    for name, text in (("extensions.conf", _DIALPLAN), ("pjsip.conf", _ENDPOINT)):
+    for name, text in (("extensions.conf", dialplan), ("pjsip.conf", _ENDPOINT)):
         with (out / name).open("a") as file:
             file.write(text)
     process = await processes.start(asterisk.command(installation, out), output=out / "log" / "console")
@@ -222,4 +263,5 @@ def _document(config: Config, folder: Path, port: int) -> dict[str, Any]:
         "database": {"data_dir": str(folder / "var")},
         "asterisk": msgspec.to_builtins(config.asterisk),
         "limits": LIMITS,
+        "inbound": msgspec.to_builtins(config.inbound),
     }

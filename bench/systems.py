@@ -122,7 +122,7 @@ class MinimalClient:
 
     async def place(self, order: Order) -> None:
         """Originate the agent into Stasis; events do the rest."""
-        call_id = f"m{next(self._ids)}"
+        call_id = order.call_id = f"m{next(self._ids)}"
         self._numbers[call_id] = order.number
         await _originate(self._stage, self._session, order, {"app": "bench", "channelId": call_id})
 

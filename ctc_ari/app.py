@@ -120,7 +120,7 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
         await stack.enter_async_context(_background(store.run(), "store"))
         stack.push_async_callback(store.flush, FLUSH_SECONDS)
 
-        normalise = NumberPolicy(config.numbers).normalise
+        normalise, spelling = NumberPolicy(config.numbers).normalise, Spelling(config.numbers.default_region)
         desk: Desk
         gateway = Gateway(
             config.asterisk.nodes[0],
@@ -132,7 +132,7 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
             gateway,
             crm.keeping(store),
             asterisk=config.asterisk,
-            dialling=Dialling(config.asterisk, config.inbound, normalise, directory.find_agent),
+            dialling=Dialling(config.asterisk, config.inbound, normalise, spelling.spell, directory.find_agent),
             limits=config.limits,
             clock=time.time,
             listeners=(metrics.heard, events.heard, *listeners),
@@ -167,7 +167,7 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
             administration=administration,
             webhooks=PostgresWebhooks(pool, deliveries.refresh, allow_private=config.webhooks.allow_private),
             normalise=normalise,
-            spelling=Spelling(config.numbers.default_region),
+            spelling=spelling,
             check=check,
             registry=registry,
             trusted_proxies=config.server.trusted_proxies,

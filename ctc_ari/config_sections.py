@@ -128,10 +128,13 @@ class CrmAgent(_Section, frozen=True, kw_only=True):
 
 
 class CrmContact(_Section, frozen=True, kw_only=True):
-    """Where in the CRM's answer a contact's fields stand."""
+    """Where in the CRM's answer a contact's fields stand; null: nowhere."""
 
     id: str = "id"
     name: str = "name"
+    company: str | None = None
+    email: str | None = None
+    url: str | None = None
 
 
 class CrmHttp(_Section, frozen=True, kw_only=True):

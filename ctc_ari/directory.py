@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from ctc_ari.calls.model import Agent
+from ctc_ari.calls.model import Agent, Contact
 
 __all__ = [
     "Administration",
@@ -95,6 +95,14 @@ class ContactRecord(msgspec.Struct, frozen=True):
     id: str
     name: str
     numbers: tuple[str, ...] = ()
+    company: str | None = None
+    email: str | None = None
+    url: str | None = None
+
+    @property
+    def shown(self) -> Contact:
+        """As a call shows it."""
+        return Contact(self.id, self.name, self.company, self.email, self.url)
 
 
 class NewSession(msgspec.Struct, frozen=True):

@@ -32,9 +32,11 @@ TESTED_ELSEWHERE = {
     "ctc_ari.ari.failure": "ari/test_gateway.py",
     "ctc_ari.calls.commands": "calls/test_desk.py",
     "ctc_ari.calls.effects": "calls/test_engine.py",
-    "ctc_ari.calls.entry": "calls/test_desk.py",
+    "ctc_ari.calls.entry": "calls/test_desk_controls.py",
     "ctc_ari.calls.inputs": "calls/test_engine.py",
     "ctc_ari.calls.ports": "calls/test_desk.py",
+    "ctc_ari.calls.handover": "calls/test_transfer.py",
+    "ctc_ari.calls.recall": "calls/test_transfer.py",
     "ctc_ari.calls.steps": "calls/test_engine.py",
     "ctc_ari.errors": "test_architecture.py",
     "ctc_ari.crm.builtin": "crm/test_choice.py",
@@ -69,7 +71,7 @@ PUBLIC = {
     "ctc_ari.calls.ports": (
         "NOT_SENT Arrived CallStore DialAnswered Feed Happening Heard Listener Referred Replied Snapshot Telephony"
     ),
-    "ctc_ari.calls.resume": "Resumed dialled_already is_beside missed reassert resume watch_again",
+    "ctc_ari.calls.resume": "Resumed dialled_already is_beside missed observed reassert resume watch_again",
     "ctc_ari.ari.gateway": "Gateway",
     "ctc_ari.ari.transport": "Answered HttpTransport Transport WebSocketTransport",
     "ctc_ari.metrics": "CallMetrics",

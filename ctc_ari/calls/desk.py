@@ -13,22 +13,17 @@ from ctc_ari.calls.commands import PlaceCall, Placed
 from ctc_ari.calls.dialling import Dialling
 from ctc_ari.calls.effects import (
     Announce,
-    DestroyBridge,
+    Effect,
     FindAgent,
     HandOver,
-    HangUpLeg,
     Originate,
-    RecordBridge,
-    Recording,
     Refuse,
     Request,
-    StopRingback,
 )
 from ctc_ari.calls.engine import TABLE, begin, handler_of, ignore, refuse, step
 from ctc_ari.calls.entry import Entry, Wish
 from ctc_ari.calls.ids import belongs_to, new_call_id
 from ctc_ari.calls.inputs import (
-    AgentFound,
     DeadlinePassed,
     HangUp,
     Input,
@@ -37,13 +32,7 @@ from ctc_ari.calls.inputs import (
     LegReady,
     LegRinging,
     MoveTo,
-    NobodyFound,
-    Observed,
-    PhoneJoins,
-    PhoneTransfers,
     RequestFailed,
-    SecondCall,
-    StartTransfer,
     Stored,
     StoreFailed,
     Supervise,
@@ -54,14 +43,11 @@ from ctc_ari.calls.model import (
     Device,
     EndReason,
     Leg,
-    LegStage,
     Phase,
-    Role,
     SupervisorMode,
     TransferMode,
     channel_id,
     owner_of,
-    side_bridge_id,
 )
 from ctc_ari.calls.numbers import mask
 from ctc_ari.calls.policy import Admission, RecentCalls
@@ -77,6 +63,10 @@ from ctc_ari.calls.ports import (
     Snapshot,
     Telephony,
 )
+from ctc_ari.calls.reception import Reception
+from ctc_ari.calls.requests import as_of_now, removes
+from ctc_ari.calls.resume import observed
+from ctc_ari.calls.roster import Roster
 from ctc_ari.config import Asterisk, Limits
 from ctc_ari.errors import (
     AgentBusy,
@@ -122,10 +112,8 @@ class Desk:
         self._dialling = dialling
         self._clock = clock
         self._listeners = list(listeners)
-        self._entries: dict[str, Entry] = {}
-        self._open_by_agent: dict[str, str] = {}
-        #: Channels that are not named after the call they belong to.
-        self._adopted: dict[str, str] = {}
+        self._roster = Roster()
+        self._reception = Reception(telephony, dialling, asterisk, self._roster)
         self._tasks: set[asyncio.Task[None]] = set()
         self._admission = Admission(limits)
         self._recent = RecentCalls(limits.duplicate_window)
@@ -142,8 +130,8 @@ class Desk:
         again = self._same_call(agent.email, command.number, now)
         if again is not None:
             return await self._join(again)
-        self._admission.admit(agent.email, len(self._open_by_agent), now)
-        if agent.email in self._open_by_agent:
+        self._admission.admit(agent.email, self._roster.occupied, now)
+        if self._roster.has_call(agent.email):
             raise AgentBusy
         device = command.device or agent.device
         endpoint = self._dialling.device(agent, device)
@@ -174,7 +162,7 @@ class Desk:
 
     async def hang_up(self, call_id: str) -> None:
         """End the call; harmless when it has ended."""
-        if call_id in self._entries:
+        if call_id in self._roster:
             self.feed(call_id, HangUp("api"))
         else:
             await self.find(call_id)
@@ -184,7 +172,7 @@ class Desk:
 
         Raises CallNotFound, WrongState, CallFailed, AsteriskUnreachable.
         """
-        entry = self._entries.get(call_id)
+        entry = self._roster.get(call_id)
         if entry is None:
             await self.find(call_id)
             raise WrongState
@@ -199,7 +187,7 @@ class Desk:
         call = await self.find(call_id)
         if call.transfer and call.transfer.open:
             raise TransferInProgress
-        start = self._start_of_transfer(call, to, mode)
+        start = self._reception.start_of_transfer(call, to, mode, self._clock())
         await self.control(call_id, start, refused=AgentOffline)
         return await self.find(call_id)
 
@@ -213,7 +201,7 @@ class Desk:
     async def supervise(self, call_id: str, agent: Agent, mode: SupervisorMode) -> tuple[Call, str]:
         """See CallDesk.supervise."""
         call = await self.find(call_id)
-        if agent.email in self._open_by_agent:
+        if self._roster.has_call(agent.email):
             raise AgentBusy
         name = f"s{call.others_made + 1}"
         wish = Supervise(name, agent, self._dialling.device(agent, agent.device), mode)
@@ -222,11 +210,11 @@ class Desk:
 
     def live(self) -> list[Call]:
         """The calls whose outcome is open, oldest first."""
-        return [entry.call for entry in self._entries.values() if entry.call.live]
+        return [entry.call for entry in self._roster if entry.call.live]
 
     async def find(self, call_id: str) -> Call:
         """A call, live or ended."""
-        entry = self._entries.get(call_id)
+        entry = self._roster.get(call_id)
         call = entry.call if entry else await self._store.find(call_id)
         if call is None:
             raise CallNotFound
@@ -238,14 +226,14 @@ class Desk:
         call_id = self._recent.find(agent, number, now)
         if call_id is not None:
             return call_id
-        entry = self._entries.get(self._open_by_agent.get(agent, ""))
+        entry = self._roster.of_agent(agent)
         if entry and entry.call.number == number and entry.call.phase is not Phase.TALKING:
             return entry.call.id
         return None
 
     async def _join(self, call_id: str) -> Placed:
         """Wait for the same phone to ring as the first click does, and share its outcome."""
-        entry = self._entries.get(call_id)
+        entry = self._roster.get(call_id)
         if entry is not None and entry.ringing is not None:
             #: Whoever gives up waiting gives up for himself only.
             await asyncio.shield(entry.ringing)
@@ -255,8 +243,7 @@ class Desk:
     async def _start(self, call: Call, now: float) -> Placed:
         entry = Entry(call, row=False)
         entry.ringing = self._loop.create_future()
-        self._entries[call.id] = entry
-        self._open_by_agent[call.agent.email] = call.id
+        self._roster.add(entry)
         self._recent.remember(call.agent.email, call.number, call.id, now)
         self._settle(entry, *begin(call, now))
         try:
@@ -279,8 +266,8 @@ class Desk:
 
     def hear(self, channel: str, heard: Heard) -> None:
         """Handle what a channel told: find out whose it is."""
-        call_id = self._adopted.get(channel) or owner_of(channel)
-        entry = self._entries.get(call_id)
+        call_id = self._roster.call_of(channel)
+        entry = self._roster.get(call_id)
         if isinstance(heard, Arrived):
             if entry is None:
                 self._arrived(heard)
@@ -296,13 +283,13 @@ class Desk:
                 if role in ("customer", "target"):
                     self._enqueue(entry, LegAnswered(role), None)
             case Referred():
-                self._enqueue(entry, self._referral(entry.call, role, heard), None)
+                self._enqueue(entry, self._reception.referral(entry.call, role, heard, self._clock()), None)
             case _:
                 self._enqueue(entry, replace(heard, role=role), None)
 
     def feed(self, call_id: str, happened: Input) -> None:
         """Handle an input, after those of this call that are being handled already."""
-        entry = self._entries.get(call_id)
+        entry = self._roster.get(call_id)
         if entry is None:
             log.debug("input for a call that has ended", call=call_id, input=type(happened).__name__)
             return
@@ -321,10 +308,7 @@ class Desk:
         finally:
             entry.draining = False
         if entry.call.phase is Phase.ENDED:
-            self._entries.pop(entry.call.id, None)
-            for _, leg in entry.call.legs:
-                if self._adopted.get(leg.channel) == entry.call.id:
-                    del self._adopted[leg.channel]
+            self._roster.remove(entry.call)
 
     def _handle_safely(self, entry: Entry, happened: Input, wish: Wish | None) -> None:
         """A mistake of ours in one call must not take the others down with it."""
@@ -356,7 +340,7 @@ class Desk:
     def _settle(self, entry: Entry, call: Call, effects: Sequence[object], wish: Wish | None = None) -> None:
         """Take the step: remember, perform, tell, write."""
         before, entry.call = entry.call, call
-        self._occupy(before, call)
+        self._roster.moved(before, call)
         if before.live and not call.live:
             self._close(entry, dialled=before.phase is not Phase.PLACING)
         requests = [effect for effect in effects if isinstance(effect, Request)]
@@ -364,14 +348,14 @@ class Desk:
             match effect:
                 case Refuse(error) if wish:
                     wish.refuse(error())
-                case HandOver(successor):
-                    self._begin_successor(successor)
+                case HandOver(successor, together):
+                    self._begin_successor(entry, successor, together, wish)
                 case FindAgent(position):
-                    self._find_agent(entry, position)
+                    self._enqueue(entry, self._reception.next_agent(call, position), None)
         if wish:
             wish.begin(len(requests))
         if requests:
-            self._telephony.perform(call, requests, partial(self._replied, call.id, wish))
+            self._telephony.perform(call, requests, partial(self._replied, call, wish))
         for effect in effects:
             if isinstance(effect, Announce):
                 entry.seq += 1
@@ -384,22 +368,26 @@ class Desk:
             #: That its last channel is gone changes nothing in the record.
             self._write(entry, urgent=_untold(call) != _untold(before))
 
-    def _replied(self, call_id: str, wish: Wish | None, request: Request, status: int | None) -> None:
+    def _replied(self, sent: Call, wish: Wish | None, request: Request, status: int | None) -> None:
+        call_id = sent.id
         if wish:
-            wish.answered(204 if status == 404 and _removes(request) else status)
-        entry = self._entries.get(call_id)
+            wish.answered(204 if status == 404 and removes(request) else status)
+        entry = self._roster.get(call_id)
         if entry and isinstance(request, Originate) and entry.ringing:
             if status is None or status < 300 or status == 409:
                 #: It was sent: she may be ringing, so this is never told as a failure to be tried again.
                 self._rings(entry)
             else:
                 self._refuse(entry, AsteriskUnreachable() if status == NOT_SENT else AgentOffline())
+        about = as_of_now(request, sent, entry.call) if entry else request
+        if about is None:
+            return
         if status is not None and status < 300:
-            if isinstance(request, Originate):
-                self.feed(call_id, LegDialed(request.role))
+            if isinstance(about, Originate):
+                self.feed(call_id, LegDialed(about.role))
             return
         log.debug("refused", call=call_id, request=type(request).__name__, status=status)
-        self.feed(call_id, RequestFailed(request, status))
+        self.feed(call_id, RequestFailed(about, status))
 
     def _rings(self, entry: Entry) -> None:
         if entry.ringing and not entry.ringing.done():
@@ -422,56 +410,28 @@ class Desk:
             cancelled = entry.call.end_reason is EndReason.CANCELLED
             self._refuse(entry, CallFailed("The call was cancelled" if cancelled else None))
 
-    def _occupy(self, before: Call, after: Call) -> None:
-        """Who has to do with this call is not rung for another, and whoever had is free."""
-        was, is_ = before.occupies, after.occupies
-        if was == is_:
-            return
-        for email in was:
-            if email not in is_ and self._open_by_agent.get(email) == after.id:
-                del self._open_by_agent[email]
-        for email in is_:
-            self._open_by_agent.setdefault(email, after.id)
-
-    def _adopt(self, call: Call) -> None:
-        """Channels that bear another call's name, or none of ours, are this call's."""
-        for _, leg in call.legs:
-            if leg.exists and owner_of(leg.channel) != call.id:
-                self._adopted[leg.channel] = call.id
-
     # callers, and calls dialled on phones
 
     def _arrived(self, arrived: Arrived) -> None:
-        if arrived.kind == "dialled":
-            self._dialled(arrived)
-        elif not self._dialling.route(arrived.dialled) or not self._store.writable:
-            #: The dialplan knows what to do with it.
-            self._telephony.leave(arrived.channel)
-        else:
-            self._offer(arrived)
-
-    def _offer(self, arrived: Arrived) -> None:
         now = self._clock()
-        call = Call(
-            id=new_call_id(self._telephony.app, now),
-            node=self._telephony.node,
-            linkedid=arrived.channel,
-            direction="inbound",
-            agent=Agent(""),
-            device="desk",
-            number=self._dialling.caller(arrived.number),
-            did=arrived.dialled,
-            agent_leg=Leg("", ""),
-            customer_leg=Leg(arrived.channel, "", LegStage.READY),
-            agent_ring_timeout=self._asterisk.ring_timeout.agent,
-            customer_ring_timeout=self._asterisk.ring_timeout.customer,
-            max_seconds=self._asterisk.max_call_seconds,
-            asterisk_started=self._telephony.started,
-            created_at=now,
-        )
+        if arrived.kind == "dialled":
+            second = self._reception.second_call(arrived, now)
+            if second is not None:
+                entry, call = second
+                self._roster.adopt_channel(arrived.channel, entry.call.id)
+                self._enqueue(entry, call, None)
+                return
+        else:
+            caller = self._reception.caller(arrived, now) if self._store.writable else None
+            if caller is not None:
+                self._offer(caller, now)
+                return
+        #: The dialplan knows what to do with it.
+        self._telephony.leave(arrived.channel)
+
+    def _offer(self, call: Call, now: float) -> None:
         entry = Entry(call, row=False)
-        self._entries[call.id] = entry
-        self._adopt(call)
+        self._roster.add(entry)
         self._settle(entry, *begin(call, now))
         self._in_background(self._store_offer(entry))
 
@@ -487,72 +447,22 @@ class Desk:
             self.feed(entry.call.id, Stored(contact))
         self._write(entry)
 
-    def _find_agent(self, entry: Entry, position: int) -> None:
-        """The next in the route who has no call."""
-        route = self._dialling.route(entry.call.did or "")
-        busy = False
-        for index in range(position, len(route)):
-            agent = self._dialling.who(route[index])
-            if agent is None:
-                continue
-            if self._open_by_agent.get(agent.email, entry.call.id) != entry.call.id:
-                busy = True
-                continue
-            endpoints = self._dialling.devices(agent)
-            if endpoints:
-                self._enqueue(entry, AgentFound(agent, endpoints, index + 1), None)
-                return
-        self._enqueue(entry, NobodyFound(busy), None)
-
-    def _dialled(self, arrived: Arrived) -> None:
-        """A second call on the phone of somebody who talks; other calls are not placed by dialling."""
-        for entry in self._entries.values():
-            if entry.call.phase is Phase.TALKING and entry.call.agent_leg.endpoint == arrived.endpoint:
-                try:
-                    start = self._start_of_transfer(entry.call, arrived.dialled, "attended")
-                except CtcError as error:
-                    log.info("second call refused", call=entry.call.id, code=error.code)
-                    break
-                self._adopted[arrived.channel] = entry.call.id
-                self._enqueue(entry, SecondCall(arrived.channel, start), None)
-                return
-        self._telephony.leave(arrived.channel)
-
     # transfers
 
-    def _start_of_transfer(self, call: Call, to: str, mode: TransferMode) -> StartTransfer:
-        """Raises AgentNotFound, AgentBusy, DeviceUnavailable, InvalidNumber, NumberBlocked, WrongState."""
-        target = self._dialling.target(to)
-        if target.agent.email and target.agent.email == call.agent.email:
-            raise WrongState("The agent has the call already; name somebody else")
-        if target.agent.email in self._open_by_agent:
-            raise AgentBusy("That agent is ringing or talking; choose another, or wait")
-        timeouts = self._asterisk.ring_timeout
-        seconds = timeouts.customer if target.outside else timeouts.agent
-        return StartTransfer(mode, target, new_call_id(self._telephony.app, self._clock()), seconds)
-
-    def _referral(self, call: Call, role: Role, refer: Referred) -> Input:
-        """What the phone asks for by its own keys."""
-        if refer.other is not None and call.role_of(refer.other) in ("agent", "second"):
-            return PhoneJoins(role)
-        if refer.other is not None or refer.lost:
-            return PhoneTransfers(role, refer.to)
-        try:
-            return PhoneTransfers(role, refer.to, self._start_of_transfer(call, refer.to, "blind"))
-        except CtcError as error:
-            log.info("transfer by phone refused", call=call.id, code=error.code)
-            return PhoneTransfers(role, refer.to)
-
-    def _begin_successor(self, successor: Call) -> None:
+    def _begin_successor(
+        self, predecessor: Entry, successor: Call, together: Sequence[Effect], wish: Wish | None
+    ) -> None:
+        if successor.id in self._roster:
+            #: Begun by a service that was killed before it had written that the predecessor has ended.
+            return
         entry = Entry(successor, row=False)
-        self._entries[successor.id] = entry
-        self._adopt(successor)
-        for email in successor.occupies:
-            self._open_by_agent[email] = successor.id
-        self._settle(entry, successor, (Announce("call.created"), Announce("call.answered")))
-        self._in_background(self._store_successor(entry))
+        self._roster.add(entry)
+        self._settle(entry, successor, (*together, Announce("call.created"), Announce("call.answered")), wish)
+        #: Until the successor's row is there, the predecessor's tells the next service how to come to it.
+        predecessor.row = False
+        self._in_background(self._store_successor(predecessor, entry))
 
-    async def _store_successor(self, entry: Entry) -> None:
+    async def _store_successor(self, predecessor: Entry, entry: Entry) -> None:
         """It goes on whether or not the database is there; its row comes when it can."""
         while entry.call.live:
             try:
@@ -560,8 +470,9 @@ class Desk:
                 break
             except DatabaseUnreachable:
                 await asyncio.sleep(STORE_RETRY_SECONDS)
-        entry.row = True
+        entry.row = predecessor.row = True
         self._write(entry)
+        self._write(predecessor, urgent=True)
 
     def _in_background(self, work: Coroutine[None, None, None]) -> None:
         task = self._loop.create_task(work)
@@ -599,11 +510,7 @@ class Desk:
         """Take over the open calls of this node from the database. Raises DatabaseUnreachable."""
         now = self._clock()
         for call, seq in await self._store.load_live(self._telephony.node):
-            entry = Entry(call, row=True, seq=seq)
-            self._entries[call.id] = entry
-            self._adopt(call)
-            for email in call.occupies:
-                self._open_by_agent[email] = call.id
+            self._roster.add(Entry(call, row=True, seq=seq))
             self._recent.remember(call.agent.email, call.number, call.id, call.created_at)
         for call in await self._store.load_recent(self._telephony.node, now - self._window):
             self._recent.remember(call.agent.email, call.number, call.id, call.created_at)
@@ -611,13 +518,12 @@ class Desk:
 
     def reconcile(self, snapshot: Snapshot) -> None:
         """Compare with what Asterisk has: feed what was missed, remove what belongs to no call."""
-        known = self._claimed()
-        for call_id in list(self._entries):
-            self.feed(call_id, _observed(self._entries[call_id].call, snapshot))
-            entry = self._entries.get(call_id)
-            if entry:
+        known = self._roster.claimed()
+        for entry in self._roster:
+            self._enqueue(entry, observed(entry.call, snapshot), None)
+            if entry.call.id in self._roster:
                 self._arm(entry)
-        known |= self._claimed()
+        known |= self._roster.claimed()
         strays = [channel for channel in snapshot.channels if channel not in known]
         named = [channel for channel in strays if belongs_to(self._telephony.app, owner_of(channel))]
         bridges = [bridge for bridge in snapshot.bridges if bridge not in known]
@@ -626,17 +532,7 @@ class Desk:
         for channel in set(strays) - set(named):
             #: A caller whom a service took before it died: the dialplan still knows whom to ring.
             self._telephony.leave(channel)
-        log.info("reconciled", node=snapshot.node, calls=len(self._entries), strays=len(strays) + len(bridges))
-
-    def _claimed(self) -> set[str]:
-        """The channels and bridges of all calls."""
-        claimed: set[str] = set()
-        for entry in self._entries.values():
-            call = entry.call
-            claimed.update(leg.channel for _, leg in call.legs)
-            claimed.add(call.bridge_id)
-            claimed.update(side_bridge_id(call.id, side) for side in call.side_bridges)
-        return claimed
+        log.info("reconciled", node=snapshot.node, calls=len(self._roster), strays=len(strays) + len(bridges))
 
     def _tidy(self) -> None:
         now = self._clock()
@@ -648,18 +544,9 @@ class Desk:
         """Stop the timers; calls go on in Asterisk and are taken over by the next start."""
         if self._housekeeping:
             self._housekeeping.cancel()
-        for entry in self._entries.values():
+        for entry in self._roster:
             if entry.timer:
                 entry.timer.cancel()
-
-
-def _removes(request: Request) -> bool:
-    """What it is to end has ended already, when it is not found."""
-    match request:
-        case HangUpLeg() | StopRingback() | DestroyBridge() | RecordBridge(action=Recording.STOP):
-            return True
-        case _:
-            return False
 
 
 def _untold(call: Call) -> tuple[object, ...]:
@@ -667,17 +554,3 @@ def _untold(call: Call) -> tuple[object, ...]:
     times = call.agent_answered_at, call.answered_at, call.ended_at
     wishes = call.muted, call.held, call.held_by_phone, call.recording, call.device, call.moving_to, call.supervisors
     return *times, *wishes, call.transfers, call.agent
-
-
-def _observed(call: Call, snapshot: Snapshot) -> Observed:
-    """What the node has of this call."""
-    bridged = snapshot.bridges.get(call.bridge_id)
-    stages = {role: snapshot.channels[leg.channel] for role, leg in call.legs if leg.channel in snapshot.channels}
-    return Observed(
-        stages.pop("agent", None),
-        stages.pop("customer", None),
-        bridge=bridged is not None,
-        bridged=frozenset(role for role, leg in call.legs if leg.channel in (bridged or ())),
-        asterisk_started=snapshot.asterisk_started,
-        others=stages,
-    )

@@ -21,13 +21,19 @@ _DIALLED = re.compile(r"\+?[0-9]{1,20}")
 
 
 class Dialling:
-    """Made from the configuration, the number policy and the directory."""
+    """Made from the configuration, what may be dialled, the spelling of numbers that are kept, and the directory."""
 
     def __init__(
-        self, asterisk: Asterisk, inbound: Inbound, normalise: Callable[[str], str], find_agent: FindAgent
+        self,
+        asterisk: Asterisk,
+        inbound: Inbound,
+        normalise: Callable[[str], str],
+        spell: Callable[[str], str],
+        find_agent: FindAgent,
     ) -> None:
         self._asterisk = asterisk
         self._normalise = normalise
+        self._spell = spell
         self._find_agent = find_agent
         self._routes = {
             did: (route,) if isinstance(route, str) else tuple(route) for did, route in inbound.routes.items()
@@ -98,10 +104,10 @@ class Dialling:
     def caller(self, number: str) -> str:
         """Who calls, in E.164 where that can be; as the carrier says where not; empty where that is withheld."""
         try:
-            return self._normalise(number)
-        except (InvalidNumber, NumberBlocked):
-            #: A caller from a country that is not called from here still has a number.
+            #: A caller from a country that is not called from here still has a number, and contacts.
+            return self._spell(number)
+        except InvalidNumber:
             return number if _DIALLED.fullmatch(number) else ""
 
     def _extension(self, extension: str) -> str:
-        return f"PJSIP/{extension}"
+        return self._asterisk.extensions.replace("{extension}", extension)

@@ -227,9 +227,10 @@ class FindAgent(Effect, frozen=True):
 
 
 class HandOver(Effect, frozen=True):
-    """These channels are another call from now on."""
+    """These channels are another call from now on, for which this is to be done."""
 
     call: Call
+    effects: tuple[Effect, ...]
 
 
 class Refuse(Effect, frozen=True):

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from ctc_ari.calls import inbound, outbound, transfer
+from ctc_ari.calls import inbound, outbound, recall, referral, transfer
 from ctc_ari.calls.controls import (
     control_failed,
     held_by_phone,
@@ -35,6 +35,7 @@ from ctc_ari.calls.effects import (
     HangUpLeg,
     PlaySound,
     PlayTone,
+    Watch,
 )
 from ctc_ari.calls.inbound import begin_inbound
 from ctc_ari.calls.inputs import (
@@ -68,7 +69,7 @@ from ctc_ari.calls.inputs import (
     Supervise,
     SwapTransfer,
 )
-from ctc_ari.calls.model import Call, EndedBy, EndReason, LegStage, Phase
+from ctc_ari.calls.model import Call, EndedBy, EndReason, LegStage, Phase, Role
 from ctc_ari.calls.resume import dialled_already, is_beside, missed, reassert, resume, watch_again
 from ctc_ari.calls.sides import SIDES, move_to, side_of, stop_supervising, supervise
 from ctc_ari.calls.steps import CLEANUP_RETRY, RINGING_GRACE, Handler, Step, clean_up, end, ignore, refuse, stage
@@ -93,16 +94,25 @@ def step(call: Call, happened: Input, now: float) -> Step:
 
 def handler_of(call: Call, happened: Input) -> Handler:
     """What deals with it: the table's entry, or that of `SIDES` for a channel beside the conversation."""
+    match happened:
+        case RequestFailed(Watch(), 404):
+            return _gone_unwatched
     if call.others and call.live and (side := side_of(happened)):
         return SIDES[side, type(happened)]
     return TABLE[call.phase, type(happened)]
+
+
+def _gone_unwatched(call: Call, failed: RequestFailed, now: float) -> Step:
+    """It was gone before we could ask to be told of that."""
+    role: Role = getattr(failed.request, "role", "")
+    return step(call, LegGone(role), now) if call.leg(role).exists else (call, ())
 
 
 # talking
 
 
 def _conversation_over(call: Call, gone: LegGone, now: float) -> Step:
-    if gone.role == "agent" and (recalled := transfer.phone_gave_up(call, now)):
+    if gone.role == "agent" and (recalled := recall.phone_gave_up(call, now)):
         return recalled
     by: EndedBy = "agent" if gone.role == "agent" else "customer"
     return end(stage(call, gone.role, LegStage.GONE), EndReason.COMPLETED, by, now)
@@ -205,7 +215,8 @@ def _observed(call: Call, observed: Observed, now: float) -> Step:
     #: The two who talk have been judged; a channel just asked for need not be listed yet.
     beside = [(channel, happened) for channel, happened in missed(call, observed) if is_beside(call, channel)]
     call, more = _catch_up(call, beside, now)
-    return call, (*effects, *more)
+    effects = (*effects, *more)
+    return call, (*effects, *(effect for effect in reassert(call, observed) if effect not in effects))
 
 
 def _catch_up(call: Call, missed: Sequence[tuple[str, Input]], now: float) -> Step:
@@ -252,7 +263,7 @@ def _observed_ending(call: Call, observed: Observed, _now: float) -> Step:
     return clean_up(replace(call, bridge=call.bridge or (observed.bridge and not handed_over)))
 
 
-_OUT, _IN, _X = outbound, inbound, transfer
+_OUT, _IN, _X, _R, _A = outbound, inbound, transfer, referral, recall
 _ROWS: dict[type[Input], tuple[Handler, ...]] = {
     #                  placing                  offered              ringing_agent                ringing_customer               talking                transferring          consulting               recalling            announcing           ending
     Stored:           (_OUT.stored,             ignore,              ignore,                      ignore,                        ignore,                ignore,               ignore,                  ignore,              ignore,              _stored_late),
@@ -261,11 +272,11 @@ _ROWS: dict[type[Input], tuple[Handler, ...]] = {
     NobodyFound:      (ignore,                  _IN.nobody_found,    ignore,                      ignore,                        ignore,                ignore,               ignore,                  ignore,              ignore,              ignore),
     LegReady:         (ignore,                  ignore,              _OUT.customer_ready,         _OUT.customer_ready_late,      ignore,                _X.target_ready,      _X.target_ready,         ignore,              _came_too_late,      _came_too_late),
     LegDialed:        (ignore,                  ignore,              _OUT.agent_dialed,           ignore,                        ignore,                ignore,               ignore,                  ignore,              ignore,              ignore),
-    LegRinging:       (ignore,                  _IN.offer_rings,     _OUT.agent_ringing,          _OUT.customer_ringing,         ignore,                _X.target_rings,      _X.target_rings,         _X.recall_rings,     _came_too_late,      _came_too_late),
-    LegAnswered:      (ignore,                  _IN.offer_answered,  _OUT.agent_answered,         _OUT.customer_answered,        ignore,                _X.target_answered,   _X.target_answered,      _X.recall_answered,  _came_too_late,      _came_too_late),
-    LegGone:          (_OUT.gone_while_placing, _IN.offer_gone,      _OUT.leg_gone_before_answer, _OUT.leg_gone_before_talk,     _conversation_over,    _X.gone_in_transfer,  _X.gone_in_consultation, _X.gone_in_recall,   _listener_gone,      _last_leg),
-    LegHeld:          (ignore,                  ignore,              ignore,                      ignore,                        held_by_phone,         phone_hold_noted,     phone_hold_noted,        ignore,              ignore,              ignore),
-    RequestFailed:    (ignore,                  _IN.offer_refused,   _OUT.ringing_agent_failed,   _OUT.ringing_customer_failed,  _talking_failed,       _X.transfer_failed,   _X.transfer_failed,      _X.recall_failed,    _announcing_failed,  _ending_failed),
+    LegRinging:       (ignore,                  _IN.offer_rings,     _OUT.agent_ringing,          _OUT.customer_ringing,         ignore,                _X.target_rings,      _X.target_rings,         _A.rings,     _came_too_late,      _came_too_late),
+    LegAnswered:      (ignore,                  _IN.offer_answered,  _OUT.agent_answered,         _OUT.customer_answered,        ignore,                _X.target_answered,   _X.target_answered,      _A.answered,  _came_too_late,      _came_too_late),
+    LegGone:          (_OUT.gone_while_placing, _IN.offer_gone,      _OUT.leg_gone_before_answer, _OUT.leg_gone_before_talk,     _conversation_over,    _X.gone_in_transfer,  _X.gone_in_consultation, _A.gone,   _listener_gone,      _last_leg),
+    LegHeld:          (ignore,                  ignore,              ignore,                      phone_hold_noted,              held_by_phone,         phone_hold_noted,     phone_hold_noted,        ignore,              ignore,              ignore),
+    RequestFailed:    (ignore,                  _IN.offer_refused,   _OUT.ringing_agent_failed,   _OUT.ringing_customer_failed,  _talking_failed,       _X.transfer_failed,   _X.transfer_failed,      _A.failed,    _announcing_failed,  _ending_failed),
     SetMuted:         (refuse,                  refuse,              refuse,                      refuse,                        set_muted,             refuse,               set_muted,               refuse,              refuse,              refuse),
     SetHeld:          (refuse,                  refuse,              refuse,                      refuse,                        set_held,              refuse,               refuse,                  refuse,              refuse,              refuse),
     SetRecording:     (refuse,                  refuse,              refuse,                      refuse,                        set_recording,         refuse,               set_recording,           refuse,              refuse,              refuse),
@@ -274,14 +285,14 @@ _ROWS: dict[type[Input], tuple[Handler, ...]] = {
     CompleteTransfer: (refuse,                  refuse,              refuse,                      refuse,                        refuse,                refuse,               _X.complete,             refuse,              refuse,              refuse),
     CancelTransfer:   (refuse,                  refuse,              refuse,                      refuse,                        refuse,                _X.cancel,            _X.cancel,               refuse,              refuse,              refuse),
     SwapTransfer:     (refuse,                  refuse,              refuse,                      refuse,                        refuse,                refuse,               _X.swap,                 refuse,              refuse,              refuse),
-    PhoneTransfers:   (ignore,                  ignore,              ignore,                      ignore,                        _X.phone_transfers,    _X.phone_declined,    _X.phone_declined,       ignore,              ignore,              ignore),
-    PhoneJoins:       (ignore,                  ignore,              ignore,                      ignore,                        _X.phone_declined,     _X.phone_declined,    _X.join,                 ignore,              ignore,              ignore),
-    SecondCall:       (_X.turn_away,            _X.turn_away,        _X.turn_away,                _X.turn_away,                  _X.second_call,        _X.turn_away,         _X.turn_away,            _X.turn_away,        _X.turn_away,        _X.turn_away),
+    PhoneTransfers:   (ignore,                  ignore,              ignore,                      ignore,                        _R.phone_transfers,    _R.phone_declined,    _R.phone_declined,       ignore,              ignore,              ignore),
+    PhoneJoins:       (ignore,                  ignore,              ignore,                      ignore,                        _R.phone_declined,     _R.phone_declined,    _R.join,                 ignore,              ignore,              ignore),
+    SecondCall:       (_R.turn_away,            _R.turn_away,        _R.turn_away,                _R.turn_away,                  _R.second_call,        _R.turn_away,         _R.turn_away,            _R.turn_away,        _R.turn_away,        _R.turn_away),
     MoveTo:           (refuse,                  refuse,              refuse,                      refuse,                        move_to,               refuse,               refuse,                  refuse,              refuse,              refuse),
     Supervise:        (refuse,                  refuse,              refuse,                      refuse,                        supervise,             refuse,               supervise,               refuse,              refuse,              refuse),
     StopSupervising:  (refuse,                  refuse,              refuse,                      refuse,                        stop_supervising,      stop_supervising,     stop_supervising,        stop_supervising,    refuse,              refuse),
     HangUp:           (_OUT.cancelled,          _IN.declined,        _OUT.cancelled,              _OUT.cancelled,                _hung_up,              _X.hung_up,           _X.hung_up,              _hung_up,            _release,            ignore),
-    DeadlinePassed:   (_OUT.store_failed,       _IN.offer_late,      _OUT.agent_too_late,         _OUT.customer_too_late,        _too_long,             _X.target_late,       _X.target_late,          _X.recall_late,      _release,            _try_again),
+    DeadlinePassed:   (_OUT.store_failed,       _IN.offer_late,      _OUT.agent_too_late,         _OUT.customer_too_late,        _too_long,             _X.target_late,       _X.target_late,          _A.late,      _release,            _try_again),
     Observed:         (_observed,               _caught_up,          _observed,                   _observed,                     _observed,             _caught_up,           _caught_up,              _caught_up,          _observed,           _observed_ending),
 }  # fmt: skip
 

@@ -24,9 +24,9 @@ class Wish:
         self.refused = refused
 
     def begin(self, requests: int) -> None:
-        """So many answers are to come; none: it is done."""
-        self.open = requests
-        if not requests and not self.done.done():
+        """So many more answers are to come; none at all: it is done."""
+        self.open += requests
+        if not self.open and not self.done.done():
             self.done.set_result(None)
 
     def refuse(self, error: CtcError) -> None:

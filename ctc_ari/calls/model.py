@@ -163,6 +163,10 @@ class Contact(msgspec.Struct, frozen=True):
 
     id: str
     name: str
+    company: str | None = None
+    email: str | None = None
+    #: Where more about her can be read.
+    url: str | None = None
 
 
 class Target(msgspec.Struct, frozen=True):

@@ -6,12 +6,16 @@ import msgspec
 from msgspec.structs import replace
 
 from ctc_ari.calls.effects import (
+    AnswerLeg,
     BridgeLegs,
     CreateBridge,
     CreateLeg,
     DialLeg,
     Effect,
+    HangUpLeg,
+    Keep,
     Music,
+    Mute,
     StartRingback,
     StopRingback,
     UnbridgeLegs,
@@ -19,8 +23,9 @@ from ctc_ari.calls.effects import (
 )
 from ctc_ari.calls.inputs import Input, LegAnswered, LegGone, LegReady, LegRinging, Observed
 from ctc_ari.calls.model import Call, EndedBy, EndReason, Leg, LegStage, Phase, Role
+from ctc_ari.calls.ports import Snapshot
 
-__all__ = ["Resumed", "dialled_already", "is_beside", "missed", "reassert", "resume", "watch_again"]
+__all__ = ["Resumed", "dialled_already", "is_beside", "missed", "observed", "reassert", "resume", "watch_again"]
 
 
 class Resumed(msgspec.Struct, frozen=True):
@@ -32,6 +37,20 @@ class Resumed(msgspec.Struct, frozen=True):
     by: EndedBy = "system"
     #: The agent is still on the line and should hear it.
     tell_agent: bool = False
+
+
+def observed(call: Call, snapshot: Snapshot) -> Observed:
+    """What the node has of this call."""
+    bridged = snapshot.bridges.get(call.bridge_id)
+    stages = {role: snapshot.channels[leg.channel] for role, leg in call.legs if leg.channel in snapshot.channels}
+    return Observed(
+        stages.pop("agent", None),
+        stages.pop("customer", None),
+        bridge=bridged is not None,
+        bridged=frozenset(role for role, leg in call.legs if leg.channel in (bridged or ())),
+        asterisk_started=snapshot.asterisk_started,
+        others=stages,
+    )
 
 
 def resume(call: Call, observed: Observed) -> Resumed:
@@ -146,7 +165,7 @@ def missed(call: Call, observed: Observed) -> list[tuple[str, Input]]:
     order = sorted(call.legs, key=lambda named: _ORDER.get(named[0], len(_ORDER)))
     for role, leg in order:
         seen = observed.stage(role)
-        if not leg.exists or role.startswith("spy:"):
+        if not leg.exists:
             continue
         if seen is None:
             happened.append((leg.channel, LegGone(role)))
@@ -180,15 +199,23 @@ def watch_again(call: Call) -> tuple[Effect, ...]:
 
 
 def reassert(call: Call, observed: Observed) -> tuple[Effect, ...]:
-    """Who is in the bridge, and what those hear who wait: requests may have been lost with the connection."""
+    """Who goes, who is in the bridge, and what each hears: requests may have been lost with the connection."""
+    if not call.live:
+        return ()
+    going = tuple(HangUpLeg(role) for role, _ in call.legs if role.startswith("former:") and observed.stage(role))
+    heard = _talking(call, observed) if call.phase is Phase.TALKING else _waiting(call, observed)
+    return (*going, *heard, *_listening(call, observed))
+
+
+def _waiting(call: Call, observed: Observed) -> tuple[Effect, ...]:
     transfer = call.transfer
-    if not call.live or transfer is None or not (transfer.parked and call.phase in _PARKED):
+    if transfer is None or not (transfer.parked and call.phase in _PARKED):
         return ()
     inside: tuple[Role, ...] = ()
     waits: tuple[Effect, ...] = (StartRingback("customer"),)
     if call.phase is Phase.CONSULTING:
         inside = ("second" if transfer.by == "phone" else "agent", transfer.with_)
-        waits = (Music("customer" if transfer.with_ == "target" else "target", True),)
+        waits = (Mute("agent", call.muted), Music("customer" if transfer.with_ == "target" else "target", True))
     out = tuple(role for role in _PARTIES if role in observed.bridged - {*inside} and call.leg(role).exists)
     missing = tuple(role for role in inside if role not in observed.bridged)
     return (
@@ -196,6 +223,33 @@ def reassert(call: Call, observed: Observed) -> tuple[Effect, ...]:
         *((BridgeLegs(missing),) if missing else ()),
         *waits,
     )
+
+
+def _talking(call: Call, observed: Observed) -> tuple[Effect, ...]:
+    answer: tuple[Effect, ...] = ()
+    if call.direction == "inbound" and not call.transferred_from:
+        answered = observed.customer is LegStage.UP
+        answer = (Keep("customer"),) if answered else (AnswerLeg("customer"), Keep("customer"))
+    quiet = (StopRingback("customer"),) if call.transfers or call.transferred_from else ()
+    together = () if observed.bridged >= {"agent", "customer"} else (BridgeLegs(),)
+    #: Her phone's own hold plays music, too, and that is Asterisk's.
+    music = () if call.held_by_phone and not call.held else (Music("customer", call.held),)
+    return (*answer, *quiet, *together, Mute("agent", call.muted), Mute("customer", call.held), *music)
+
+
+def _listening(call: Call, observed: Observed) -> tuple[Effect, ...]:
+    """Supervisors in the conversation, or in bridges of their own."""
+    effects: tuple[Effect, ...] = ()
+    for supervisor in call.supervisors:
+        phone, spy = f"supervisor:{supervisor.id}", f"spy:{supervisor.id}"
+        if call.leg(phone).stage is not LegStage.UP:
+            continue
+        if supervisor.mode == "barge":
+            away = phone not in observed.bridged and call.phase is not Phase.TRANSFERRING
+            effects = (*effects, BridgeLegs((phone,))) if away else effects
+        elif call.leg(spy).stage is LegStage.UP:
+            effects = (*effects, CreateBridge(supervisor.number), BridgeLegs((phone, spy), supervisor.number))
+    return effects
 
 
 _PARTIES: tuple[Role, ...] = ("agent", "customer", "target", "second")

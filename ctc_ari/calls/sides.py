@@ -16,6 +16,7 @@ from ctc_ari.calls.effects import (
     DestroyBridge,
     Effect,
     HangUpLeg,
+    Music,
     Mute,
     Originate,
     Refuse,
@@ -72,7 +73,7 @@ def _moved(call: Call, answered: LegAnswered, _now: float) -> Step:
     if call.moving_to is None or call.phase is not Phase.TALKING:
         call, released = dismiss(replace(call, moving_to=None), "device")
         return call, (*released, Announce("call.device_failed"))
-    former = f"former:{old.channel}"
+    former, held_there = f"former:{old.channel}", call.held_by_phone and not call.held
     others = tuple(other for other in call.others if other.role != "device")
     call = replace(
         call,
@@ -83,6 +84,9 @@ def _moved(call: Call, answered: LegAnswered, _now: float) -> Step:
         held_by_phone=False,
     )
     muted: tuple[Effect, ...] = (Mute("agent", True),) if call.muted else ()
+    if held_there:
+        #: The phone that held the call takes its music along only if we say so.
+        muted = (*muted, Music("customer", False), Announce("call.resumed"))
     call, spies = _spy_again(call)
     return call, (*muted, BridgeLegs(("agent",)), HangUpLeg(former), *spies, Announce("call.device_changed"))
 
@@ -134,6 +138,9 @@ def _take_part(call: Call, supervisor: Supervisor) -> Step:
 
     It is another bridge each time: Asterisk does not let the id of one that is gone be used again.
     """
+    if supervisor.mode == "barge" and call.phase is Phase.TRANSFERRING:
+        #: Nobody talks there now; she comes in when they talk again.
+        return call, ()
     if supervisor.mode == "barge":
         return call, (BridgeLegs((f"supervisor:{supervisor.id}",)),)
     supervisor = replace(supervisor, number=call.others_made + 1)

@@ -22,12 +22,14 @@ __all__ = [
     "drop",
     "end",
     "ignore",
+    "pause_recording",
     "refuse",
     "replace_agent",
     "set_leg",
     "stage",
     "stop_recording",
     "talk_deadline",
+    "with_transfer",
 ]
 
 #: Asterisk itself ends the ringing; this much later we do, in case its word was lost.
@@ -141,3 +143,16 @@ def clean_up(call: Call) -> Step:
     sides = tuple(DestroyBridge(side) for side in call.side_bridges)
     bridge: tuple[Effect, ...] = (DestroyBridge(),) if call.bridge else ()
     return replace(call, phase=Phase.ENDED, deadline=None), (*spies, *bridge, *sides)
+
+
+def with_transfer(call: Call, **changes: object) -> Call:
+    """The same call, with changes to its transfer."""
+    return replace(call, transfers=(*call.transfers[:-1], replace(call.transfers[-1], **changes)))
+
+
+def pause_recording(call: Call) -> Step:
+    """A recording ends when nobody is in the bridge any more; it is begun again when they talk again."""
+    call = with_transfer(
+        call, recorded=call.recording == "on" or (call.transfers[-1].open and call.transfers[-1].recorded)
+    )
+    return stop_recording(call)

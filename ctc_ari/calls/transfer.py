@@ -23,10 +23,8 @@ from ctc_ari.calls.effects import (
     DialLeg,
     Effect,
     HandOver,
-    HangUpLeg,
     Music,
     Mute,
-    Originate,
     PlaySound,
     PressKeys,
     Progress,
@@ -35,8 +33,8 @@ from ctc_ari.calls.effects import (
     StopRingback,
     TellPhone,
     UnbridgeLegs,
-    Watch,
 )
+from ctc_ari.calls.handover import successor_of
 from ctc_ari.calls.inputs import (
     DeadlinePassed,
     HangUp,
@@ -45,27 +43,22 @@ from ctc_ari.calls.inputs import (
     LegGone,
     LegReady,
     LegRinging,
-    PhoneJoins,
-    PhoneTransfers,
     RequestFailed,
-    SecondCall,
     SendDtmf,
     SetRecording,
     StartTransfer,
 )
 from ctc_ari.calls.model import (
-    Agent,
     Call,
     EndReason,
-    Leg,
     LegStage,
     Phase,
     Role,
-    Target,
     Transfer,
     TransferState,
 )
-from ctc_ari.calls.outcomes import agent_outcome, transfer_outcome
+from ctc_ari.calls.outcomes import transfer_outcome
+from ctc_ari.calls.recall import recall
 from ctc_ari.calls.sides import barging, release_sides
 from ctc_ari.calls.steps import (
     RINGING_GRACE,
@@ -73,31 +66,24 @@ from ctc_ari.calls.steps import (
     add_leg,
     dismiss,
     end,
-    replace_agent,
+    pause_recording,
     stage,
     stop_recording,
     talk_deadline,
+    with_transfer,
 )
 from ctc_ari.errors import TransferInProgress, WrongState
 
 __all__ = [
+    "begin_transfer",
     "cancel",
     "complete",
+    "connect_both",
     "consult_keys",
     "gone_in_consultation",
-    "gone_in_recall",
     "gone_in_transfer",
     "hung_up",
     "in_progress",
-    "join",
-    "phone_declined",
-    "phone_gave_up",
-    "phone_transfers",
-    "recall_answered",
-    "recall_failed",
-    "recall_late",
-    "recall_rings",
-    "second_call",
     "start",
     "swap",
     "target_answered",
@@ -105,13 +91,10 @@ __all__ = [
     "target_ready",
     "target_rings",
     "transfer_failed",
-    "turn_away",
 ]
 
 #: A short low tone: what was tried did not work.
 FAILED_SOUND = "beeperr"
-#: So soon after a phone was told that its transfer failed, a hang-up is part of that.
-PHONE_GIVES_UP_SECONDS = 2.0
 
 
 # starting
@@ -119,48 +102,7 @@ PHONE_GIVES_UP_SECONDS = 2.0
 
 def start(call: Call, wish: StartTransfer, now: float) -> Step:
     """Nothing is heard of it before the target's channel exists: if that cannot be had, the two just talk on."""
-    return _begin(call, wish, "api", now)
-
-
-def phone_transfers(call: Call, refer: PhoneTransfers, now: float) -> Step:
-    """Blind transfer by the phone's key: REFER (RFC 3515)."""
-    if refer.role != "agent":
-        return call, (TellPhone(refer.role, Progress.DECLINED),)
-    if refer.start is None:
-        failed = Transfer(
-            id=f"t{len(call.transfers) + 1}",
-            mode="blind",
-            target=Target(refer.to, "", Agent("")),
-            state="failed",
-            by="phone",
-            successor="",
-            ring_seconds=0,
-            reason="unreachable",
-            started_at=now,
-            ended_at=now,
-        )
-        call = replace(call, transfers=(*call.transfers, failed))
-        return call, (TellPhone("agent", Progress.DECLINED), Announce("call.transfer_cancelled"))
-    return _begin(call, refer.start, "phone", now)
-
-
-def phone_declined(call: Call, refer: PhoneTransfers | PhoneJoins, _now: float) -> Step:
-    """There is nothing to be transferred, or it is being transferred already."""
-    return call, (TellPhone(refer.role, Progress.DECLINED),)
-
-
-def second_call(call: Call, second: SecondCall, now: float) -> Step:
-    """She put the customer on hold with her phone's key and dialled somebody else: an attended transfer, as yet."""
-    call = add_leg(call, "second", call.agent_leg.endpoint, LegStage.RINGING, second.channel)
-    call, effects = _begin(call, second.start, "phone", now)
-    return call, (Watch("second"), *effects)
-
-
-def turn_away(call: Call, second: SecondCall, _now: float) -> Step:
-    """She cannot consult now, or does already: that call of her phone's is refused."""
-    former = f"former:{second.channel}"
-    call = add_leg(call, former, call.agent_leg.endpoint, LegStage.RINGING, second.channel)
-    return call, (Watch(former), HangUpLeg(former, 21))
+    return begin_transfer(call, wish, "api", now)
 
 
 def in_progress(call: Call, _wish: Input, _now: float) -> Step:
@@ -168,7 +110,7 @@ def in_progress(call: Call, _wish: Input, _now: float) -> Step:
     return call, (Refuse(TransferInProgress),)
 
 
-def _begin(call: Call, wish: StartTransfer, by: str, now: float) -> Step:
+def begin_transfer(call: Call, wish: StartTransfer, by: str, now: float) -> Step:
     call = add_leg(call, "target", wish.target.endpoint, LegStage.CREATING)
     transfer = Transfer(
         id=f"t{len(call.transfers) + 1}",
@@ -188,11 +130,6 @@ def _begin(call: Call, wish: StartTransfer, by: str, now: float) -> Step:
     return call, (CreateLeg("target"), Announce("call.transfer_started"))
 
 
-def _now_is(call: Call, **changes: object) -> Call:
-    """The same call, with changes to its transfer."""
-    return replace(call, transfers=(*call.transfers[:-1], replace(call.transfers[-1], **changes)))
-
-
 def _consulting_role(call: Call) -> Role:
     """The channel on which the agent talks with the target."""
     transfer = call.transfers[-1]
@@ -207,10 +144,10 @@ def target_ready(call: Call, ready: LegReady, _now: float) -> Step:
     if ready.role != "target" or call.leg("target").stage is not LegStage.CREATING:
         return call, ()
     call, unheld = _without_hold(call)
-    call = _now_is(stage(call, "target", LegStage.DIALING), parked=True)
+    call = with_transfer(stage(call, "target", LegStage.DIALING), parked=True)
     dial = DialLeg("target", call.transfers[-1].ring_seconds)
     if call.phase is Phase.TRANSFERRING:
-        call, stopped = _pause_recording(call)
+        call, stopped = pause_recording(call)
         unheld = (*stopped, *unheld)
         here = call.agent_leg.exists
         out: tuple[Role, ...] = ("agent", "customer") if here else ("customer",)
@@ -239,12 +176,6 @@ def _without_hold(call: Call) -> Step:
     return replace(call, held=False), effects
 
 
-def _pause_recording(call: Call) -> Step:
-    """A recording ends when nobody is in the bridge any more; it is begun again when they talk again."""
-    call = _now_is(call, recorded=call.recording == "on" or (call.transfers[-1].open and call.transfers[-1].recorded))
-    return stop_recording(call)
-
-
 def target_rings(call: Call, ringing: LegRinging, _now: float) -> Step:
     """In a consultation the agent hears it; in a blind transfer both hear ringback already."""
     if ringing.role != "target" or call.leg("target").stage is not LegStage.DIALING:
@@ -264,12 +195,12 @@ def target_answered(call: Call, answered: LegAnswered, now: float) -> Step:
     rang = call.leg("target").stage is LegStage.RINGING
     call = stage(call, "target", LegStage.UP)
     if call.phase is Phase.TRANSFERRING:
-        return _connect(call, (StopRingback("customer"),), ("customer", "target"), now)
+        return _connect(call, (StopRingback("customer"), BridgeLegs()), now)
     role = _consulting_role(call)
     effects: tuple[Effect, ...] = (StopRingback(role),) if rang else ()
     if role == "second":
         effects = (*effects, AnswerLeg("second"))
-    call = _now_is(replace(call, deadline=talk_deadline(call)), state="talking")
+    call = with_transfer(replace(call, deadline=talk_deadline(call)), state="talking")
     return call, effects
 
 
@@ -306,7 +237,7 @@ def gone_in_consultation(call: Call, gone: LegGone, now: float) -> Step:
         case "second":
             return _come_back(call, "cancelled", None, now)
     if call.leg("target").stage is LegStage.UP:
-        return _join(call, now)
+        return connect_both(call, now)
     call, left = release_sides(replace(call, muted=False))
     call, effects = _go_blind(call)
     return call, (*left, *effects)
@@ -328,15 +259,7 @@ def hung_up(call: Call, hang_up: HangUp, now: float) -> Step:
 
 def complete(call: Call, _wish: Input, now: float) -> Step:
     """Connect the two; before the target answered, the customer waits for that."""
-    return _join(call, now) if call.leg("target").stage is LegStage.UP else _go_blind(call)
-
-
-def join(call: Call, refer: PhoneJoins, now: float) -> Step:
-    """Attended transfer by the phone's keys: REFER with Replaces (RFC 3891), sent on either of its calls."""
-    if call.leg("target").stage is not LegStage.UP:
-        return call, (TellPhone(refer.role, Progress.DECLINED),)
-    call, connected = _join(call, now)
-    return call, (TellPhone(refer.role, Progress.ANSWERED), *connected)
+    return connect_both(call, now) if call.leg("target").stage is LegStage.UP else _go_blind(call)
 
 
 def cancel(call: Call, _wish: Input, now: float) -> Step:
@@ -352,7 +275,7 @@ def swap(call: Call, _wish: Input, _now: float) -> Step:
     next_: Role = "customer" if transfer.with_ == "target" else "target"
     parked = transfer.with_
     effects = (UnbridgeLegs((parked,)), Music(parked, True), Music(next_, False), BridgeLegs((next_,)))
-    return _now_is(call, with_=next_), effects
+    return with_transfer(call, with_=next_), effects
 
 
 def consult_keys(call: Call, keys: SendDtmf, _now: float) -> Step:
@@ -374,10 +297,10 @@ def _go_blind(call: Call) -> Step:
     here, inside = call.agent_leg.exists, _consulting_role(call) == "agent"
     ringing = call.leg("target").stage is LegStage.RINGING
     call, released = dismiss(call, "second")
-    call = _now_is(replace(call, phase=Phase.TRANSFERRING), mode="blind")
+    call = with_transfer(replace(call, phase=Phase.TRANSFERRING), mode="blind")
     if not transfer.parked:
         return call, released
-    call, stopped = _pause_recording(call)
+    call, stopped = pause_recording(call)
     out: tuple[Role, ...] = ("agent", "target", *barging(call)) if here and inside else ("target",)
     effects: list[Effect] = [*stopped, *_out(*out), Music("customer", False), StartRingback("customer")]
     if here and not (inside and ringing):
@@ -385,18 +308,18 @@ def _go_blind(call: Call) -> Step:
     return call, (*released, *effects)
 
 
-def _join(call: Call, now: float) -> Step:
+def connect_both(call: Call, now: float) -> Step:
     """Whom the agent talked with is in the bridge already."""
-    waiting = _waiting(call)
-    return _connect(call, (Music(waiting, False),), (waiting,), now)
+    waiting: Role = "customer" if _waiting(call) == "customer" else "agent"
+    return _connect(call, (Music(waiting, False), BridgeLegs((waiting,))), now)
 
 
-def _connect(call: Call, first: tuple[Effect, ...], added: tuple[Role, ...], now: float) -> Step:
-    """The customer and the target are a call of their own from now on; this one has ended."""
+def _connect(call: Call, together: tuple[Effect, ...], now: float) -> Step:
+    """The customer and the target, its agent, are a call of their own from now on; this one has ended."""
     answered = (TellPhone("agent", Progress.ANSWERED),) if _tells_phone(call) else ()
     call, stopped = stop_recording(call)
     call, left_alone = release_sides(call)
-    successor = _successor(call, now)
+    successor = successor_of(call, now)
     call = _closed(call, "completed", None, now)
     call, ended = end(
         replace(stage(stage(call, "customer", LegStage.GONE), "target", LegStage.GONE), bridge=False),
@@ -405,9 +328,7 @@ def _connect(call: Call, first: tuple[Effect, ...], added: tuple[Role, ...], now
         now,
     )
     return call, (
-        HandOver(successor),
-        *first,
-        BridgeLegs(added),
+        HandOver(successor, together),
         *stopped,
         *left_alone,
         *answered,
@@ -417,39 +338,8 @@ def _connect(call: Call, first: tuple[Effect, ...], added: tuple[Role, ...], now
     )
 
 
-def _successor(call: Call, now: float) -> Call:
-    """The target is its agent; both are bridged where they were."""
-    transfer, target = call.transfers[-1], call.leg("target")
-    return Call(
-        id=transfer.successor,
-        node=call.node,
-        linkedid=call.linkedid,
-        transferred_from=call.id,
-        direction=call.direction,
-        phase=Phase.TALKING,
-        agent=transfer.target.agent,
-        device="desk",
-        number=call.number,
-        contact=call.contact,
-        did=call.did,
-        agent_leg=Leg(target.channel, target.endpoint, LegStage.UP),
-        customer_leg=replace(call.customer_leg, stage=LegStage.UP),
-        inherited_bridge=call.bridge_id,
-        bridge=True,
-        asterisk_started=call.asterisk_started,
-        stored=True,
-        agent_ring_timeout=call.agent_ring_timeout,
-        customer_ring_timeout=call.customer_ring_timeout,
-        max_seconds=call.max_seconds,
-        created_at=now,
-        agent_answered_at=now,
-        answered_at=now,
-        deadline=now + call.max_seconds,
-    )
-
-
 def _closed(call: Call, state: TransferState, reason: str | None, now: float) -> Call:
-    return _now_is(call, state=state, reason=reason, ended_at=now)
+    return with_transfer(call, state=state, reason=reason, ended_at=now)
 
 
 def _tells_phone(call: Call) -> bool:
@@ -468,10 +358,10 @@ def _come_back(call: Call, state: TransferState, reason: str | None, now: float)
     before: tuple[Effect, ...] = (*released, *hung_up_second, *told)
     event = Announce("call.transfer_cancelled")
     if not call.agent_leg.exists and transfer.parked:
-        return _recall(call, (*before, event), now)
+        return recall(call, (*before, event), now)
     if not call.agent_leg.exists:
-        call, stopped = _pause_recording(call)
-        return _recall(call, (*before, *stopped, UnbridgeLegs(("customer",)), StartRingback("customer"), event), now)
+        call, stopped = pause_recording(call)
+        return recall(call, (*before, *stopped, UnbridgeLegs(("customer",)), StartRingback("customer"), event), now)
     call = replace(call, phase=Phase.TALKING, deadline=talk_deadline(call))
     if not transfer.parked:
         return call, (*before, event)
@@ -487,75 +377,10 @@ def _come_back(call: Call, state: TransferState, reason: str | None, now: float)
     back: tuple[Role, ...] = ("agent", "customer") if blind or role == "second" else ("customer",)
     #: Asterisk bridges all that a request names, or none: a supervisor who has just gone must not keep them apart.
     barge = (BridgeLegs(barging(call)),) if blind and barging(call) else ()
+    if role == "second":
+        #: The bridge is not left empty: that would end a recording.
+        return call, (*quiet, BridgeLegs(back), *before, *held, *recorded, *failed, event)
     return call, (*before, *quiet, BridgeLegs(back), *barge, *held, *recorded, *failed, event)
-
-
-# ringing the agent again
-
-
-def _recall(call: Call, effects: tuple[Effect, ...], now: float) -> Step:
-    """The customer hears ringback, as before."""
-    call = replace_agent(call, call.agent_leg.endpoint, LegStage.DIALING)
-    call = replace(
-        call,
-        phase=Phase.RECALLING,
-        muted=False,
-        held_by_phone=False,
-        deadline=now + call.agent_ring_timeout + RINGING_GRACE,
-    )
-    return call, (*effects, Originate(call.agent_ring_timeout))
-
-
-def recall_rings(call: Call, ringing: LegRinging, _now: float) -> Step:
-    """Her phone rings again."""
-    if ringing.role != "agent" or call.agent_leg.stage is not LegStage.DIALING:
-        return call, ()
-    return stage(call, "agent", LegStage.RINGING), (Announce("call.agent_ringing"),)
-
-
-def recall_answered(call: Call, answered: LegAnswered, now: float) -> Step:
-    """They talk again."""
-    if answered.role != "agent":
-        return call, ()
-    call = replace(stage(call, "agent", LegStage.UP), phase=Phase.TALKING, deadline=talk_deadline(call))
-    call, recorded = set_recording(call, SetRecording("on"), now) if call.transfers[-1].recorded else (call, ())
-    return call, (StopRingback("customer"), BridgeLegs(), *recorded, Announce("call.agent_answered"))
-
-
-def phone_gave_up(call: Call, now: float) -> Step | None:
-    """Some phones hang up when a transfer they asked for has failed: the agent is rung again; None: it is not that."""
-    transfer = call.transfer
-    if transfer is None or transfer.by != "phone" or transfer.state != "failed" or transfer.ended_at is None:
-        return None
-    if now - transfer.ended_at > PHONE_GIVES_UP_SECONDS:
-        return None
-    call, stopped = _pause_recording(call)
-    call, left = release_sides(call)
-    mute: tuple[Effect, ...] = (Mute("customer", False),) if call.held else ()
-    waits = (UnbridgeLegs(("customer",)), *mute, Music("customer", False), StartRingback("customer"))
-    return _recall(replace(call, held=False), (*stopped, *left, *waits), now)
-
-
-def gone_in_recall(call: Call, gone: LegGone, now: float) -> Step:
-    """She does not take the customer back, or the customer has waited enough."""
-    call = stage(call, gone.role, LegStage.GONE)
-    if gone.role == "customer":
-        return end(call, EndReason.COMPLETED, "customer", now)
-    return end(call, agent_outcome(gone.sip_status, gone.cause), "agent", now)
-
-
-def recall_failed(call: Call, failed: RequestFailed, now: float) -> Step:
-    """Her phone cannot be rung."""
-    match failed.request, failed.status:
-        case Originate(role="agent"), int(status) if status != 409:
-            return end(stage(call, "agent", LegStage.GONE), EndReason.UNREACHABLE, "system", now)
-        case _:
-            return call, ()
-
-
-def recall_late(call: Call, _passed: DeadlinePassed, now: float) -> Step:
-    """She does not answer."""
-    return end(call, EndReason.AGENT_NO_ANSWER, "system", now)
 
 
 def transfer_failed(call: Call, failed: RequestFailed, now: float) -> Step:
@@ -568,5 +393,8 @@ def transfer_failed(call: Call, failed: RequestFailed, now: float) -> Step:
             return _come_back(call, "failed", "unreachable", now)
         case DialLeg("target"), status if status != 404:
             return _come_back(call, "failed", "unreachable", now)
+        case BridgeLegs(), status if status != 400:
+            #: As in a conversation: they would never hear each other.
+            return end(call, EndReason.FAILED, "system", now)
         case _:
             return call, ()

@@ -12,7 +12,7 @@ Document: TypeAlias = "dict[str, Document] | list[Document] | str | int | float 
 
 _decoder = msgspec.json.Decoder()
 #: Longer than any field that is looked for.
-LONGEST_TEXT = 254
+LONGEST_TEXT = 2000
 
 
 def decode(body: bytes) -> Document:

@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 #: What is pushed; `call.logged`, which is final, takes its place as soon as calls have their row in the log.
 PUSHED = ("call.ended",)
+LONGEST_ID, LONGEST_NAME = 128, 80
 
 
 class _AgentAnswer(msgspec.Struct, frozen=True):
@@ -151,20 +152,26 @@ class HttpCrm:
         url = (self._settings.agent_url or "").replace("{email}", quote(email, safe=""))
         document = await self._get(url, "agent")
         paths = self._settings.agent
-        extension, name = text_at(document, paths.extension), text_at(document, paths.name)
-        if extension is None and name is None:
+        extension, name = text_at(document, paths.extension), (text_at(document, paths.name) or "")[:LONGEST_NAME]
+        if extension is None and not name:
             return None
         try:
-            check_agent_fields(Agent(email, name=name or "", extension=extension))
+            check_agent_fields(Agent(email, name=name, extension=extension))
         except ConfigError as error:
             raise self._unusable("agent", error.message.partition(",")[0]) from None
-        return _AgentAnswer(name or "", extension)
+        return _AgentAnswer(name, extension)
 
     async def _ask_contact(self, number: str) -> Contact | None:
         url = (self._settings.contact_url or "").replace("{number}", quote(number, safe=""))
         document = await self._get(url.replace("{digits}", number.removeprefix("+")), "contact")
-        contact_id, name = text_at(document, self._settings.contact.id), text_at(document, self._settings.contact.name)
-        return None if contact_id is None else Contact(contact_id[:128], name or "")
+        paths = msgspec.structs.asdict(self._settings.contact)
+        found = {field: text_at(document, path) for field, path in paths.items() if path is not None}
+        contact_id, url = found.get("id"), found.get("url")
+        if contact_id is None or len(contact_id) > LONGEST_ID:
+            return None
+        #: Opened by browsers, so nothing that could be a script.
+        url = url if url is not None and url.lower().startswith(("https://", "http://")) else None
+        return Contact(contact_id, found.get("name") or "", found.get("company"), found.get("email"), url)
 
     async def _get(self, url: str, what: str) -> Document:
         """The CRM's answer; None when there is nothing of the kind. Raises CrmUnreachable."""

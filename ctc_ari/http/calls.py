@@ -272,7 +272,7 @@ class Calls:
         spelling = new.to
         if new.contact_id is not None:
             record = await services.people.contact(new.contact_id)
-            contact = Contact(record.id, record.name)
+            contact = record.shown
             if spelling is None:
                 if not record.numbers:
                     raise ContactNotFound

@@ -83,7 +83,7 @@ class Click:
             record = await self._services.people.contact(contact_id)
         except ContactNotFound:
             return None
-        return Contact(record.id, record.name)
+        return record.shown
 
 
 def refuse_embedded(request: web.Request) -> None:

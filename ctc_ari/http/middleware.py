@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from time import perf_counter
 
 from aiohttp import hdrs, web
@@ -36,7 +37,10 @@ def answer_everything(observer: Observer) -> Middleware:
             if not isinstance(error, CtcError | web.HTTPException | web.RequestPayloadError):
                 log_unexpected("request failed", error, route=route)
             response = refuse(request.path, fault_of(error))
-        observer.finished(request, route, request.method, response.status, started)
+        #: aiohttp writes the answer in this turn of the event loop; counting and logging it must not keep it waiting.
+        asyncio.get_running_loop().call_soon(
+            observer.finished, request, route, request.method, response.status, started
+        )
         return response
 
     return middleware

@@ -16,6 +16,7 @@ from ctc_ari.calls.model import Call, Contact
 from ctc_ari.calls.ports import Happening
 from ctc_ari.errors import AgentBusy, ConfigError, DatabaseUnreachable
 from ctc_ari.outbox import Subscriptions
+from ctc_ari.store.contacts import BY_CONVERSATION
 from ctc_ari.store.outbox import message_columns
 from ctc_ari.store.pool import Pool, acquire, connect, database_errors
 
@@ -28,9 +29,11 @@ ADD_DEADLINE = 2.0
 RETRY_SECONDS = 0.5
 #: Changes that are not urgent wait this long for others. What a crash loses in this time, Asterisk still knows.
 LINGER_SECONDS = 0.05
+#: What is urgent follows a request to Asterisk, and to write it at once would keep that one's answer waiting.
+URGENT_SECONDS = 0.005
 
 #: One row per call, whatever number of calls arrive together; those whose agent has a live call are left out.
-_ADD = """
+_ADD = f"""
 with incoming as (
     select * from unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
@@ -50,16 +53,16 @@ with incoming as (
     on conflict do nothing
     returning id, number, contact_id
 )
-select added.id, contact.id as contact_id, contact.name as contact_name
+select added.id, contact.id as contact_id, contact.name, contact.company, contact.email, contact.url
 from added
 left join lateral (
-    select contacts.id, contacts.name
+    select contacts.id, contacts.name, contacts.company, contacts.email, contacts.url
     from contact_numbers join contacts on contacts.id = contact_numbers.contact_id
     where contact_numbers.number = added.number and added.contact_id is null
-    order by contacts.updated_at desc
+    order by {BY_CONVERSATION}
     limit 1
 ) contact on true
-"""
+"""  # noqa: S608 -- a constant of ours
 
 #: The newest state of each call, whatever happened on the way there, and what webhooks are told of it: once, because
 #: what stands in the journal already is not told again. An ended call is inserted if need be: an insert that was never
@@ -164,6 +167,8 @@ class PostgresCallStore:
         self._saved = asyncio.Event()
         #: Somebody waits for the changes.
         self._hurry = asyncio.Event()
+        #: Soon somebody will.
+        self._hurrying: asyncio.TimerHandle | None = None
         self._writable = True
 
     @property
@@ -194,8 +199,8 @@ class PostgresCallStore:
         self._changes[call.id] = (call, [*before, *happenings])
         self._saved.clear()
         self._to_save.set()
-        if urgent:
-            self._hurry.set()
+        if urgent and self._hurrying is None:
+            self._hurrying = asyncio.get_running_loop().call_later(URGENT_SECONDS, self._hurry.set)
 
     async def load_live(self, node: str) -> list[tuple[Call, int]]:
         """Calls of this node whose outcome was open when last written, with the last position in their journal."""
@@ -318,8 +323,7 @@ class PostgresCallStore:
             if row is None:
                 addition.committed.set_exception(AgentBusy())
             else:
-                known = row["contact_id"]
-                addition.committed.set_result(Contact(known, row["contact_name"]) if known else None)
+                addition.committed.set_result(_contact(row))
 
     async def _wait_for_ends(self) -> None:
         """An agent's next call must not meet the row of her last one still live."""
@@ -341,6 +345,9 @@ class PostgresCallStore:
             async with asyncio.timeout(LINGER_SECONDS):
                 await self._hurry.wait()
         self._hurry.clear()
+        if self._hurrying is not None:
+            self._hurrying.cancel()
+            self._hurrying = None
         changes, self._changes = self._changes, {}
         self._to_save.clear()
         self._writing = changes
@@ -371,6 +378,12 @@ class PostgresCallStore:
             _, before = changes.get(call_id, (call, []))
             changes[call_id] = (call, [*before, *happenings])
         self._to_save.set()
+
+
+def _contact(row: asyncpg.Record) -> Contact | None:
+    if row["contact_id"] is None:
+        return None
+    return Contact(row["contact_id"], row["name"], row["company"], row["email"], row["url"])
 
 
 def _addition_columns(additions: Sequence[_Addition]) -> list[list[Any]]:

@@ -50,7 +50,7 @@ _NO_HASH = bytes(32)
 _CONTACT = """
     select id, name, array(
         select number from contact_numbers where contact_id = contacts.id order by position, number
-    ) as numbers
+    ) as numbers, company, email, url
     from contacts where id = $1
 """
 
@@ -173,7 +173,7 @@ class PostgresDirectory:
             raise ContactNotFound from None
         if row is None:
             raise ContactNotFound
-        return ContactRecord(row["id"], row["name"], tuple(row["numbers"]))
+        return ContactRecord(row["id"], row["name"], tuple(row["numbers"]), row["company"], row["email"], row["url"])
 
     async def _watch(self) -> None:
         """Follow the database for ever; reconnect when it went away."""

@@ -22,7 +22,7 @@ from ctc_ari.calls.model import (
     channel_id,
     other_channel_id,
 )
-from ctc_ari.calls.numbers import NumberPolicy
+from ctc_ari.calls.numbers import NumberPolicy, Spelling
 from ctc_ari.config import Asterisk, Inbound, Numbers
 
 __all__ = [
@@ -186,4 +186,5 @@ def a_dialling(routes: dict[str, str | list[str]] | None = None, agents: tuple[A
     def find_agent(who: str) -> Agent | None:
         return next((agent for agent in agents if who in (agent.email, agent.extension)), None)
 
-    return Dialling(Asterisk(), Inbound(routes=routes or {}), NumberPolicy(Numbers()).normalise, find_agent)
+    policy, spelling = NumberPolicy(Numbers()), Spelling("GB")
+    return Dialling(Asterisk(), Inbound(routes=routes or {}), policy.normalise, spelling.spell, find_agent)

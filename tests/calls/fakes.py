@@ -62,6 +62,10 @@ class FakeTelephony:
         return [call_id for call_id, request in self.requests if isinstance(request, kind)]
 
 
+def _clicked(call: Call) -> bool:
+    return call.live and call.direction == "outbound" and not call.transferred_from
+
+
 class FakeStore:
     """Rows and journal in dictionaries; `failure` is raised by `add`, `gate` holds it up."""
 
@@ -84,7 +88,7 @@ class FakeStore:
             await self.gate.wait()
         if self.failure is not None:
             raise self.failure
-        if any(row.live and row.agent.email == call.agent.email for row in self.rows.values()):
+        if _clicked(call) and any(_clicked(row) and row.agent == call.agent for row in self.rows.values()):
             raise AgentBusy
         self.rows[call.id] = call
         self._story.append("committed")

@@ -8,7 +8,8 @@
 `gone` takes the SIP status and the Q.850 cause, `refused` and `lost` a request and, for the first, its HTTP status. A
 line `deadline` also demands that the call asked to be woken just then. Announcements are written `!answered`. What a
 side hears or is done to names the side when it is not the agent (`ringback customer`); a channel that is being released
-is `former:` and its id without the call's. A scenario begins with the click, or with the call that it is given.
+is `former:` and its id without the call's. A line without seconds goes on with the effects. A scenario begins with the
+click, or with the call that it is given.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ from ctc_ari.calls.inputs import (
 from ctc_ari.calls.model import Call, Contact, Phase, Role
 from tests.calls.builders import ALICE, BOB, CALL_ID, CAROL, NOW, a_call, start_transfer
 
-__all__ = ["REQUESTS", "effect_words", "play", "play_all"]
+__all__ = ["REQUESTS", "effect_words", "play", "play_all", "summary"]
 
 
 def _role(role: Role) -> str:
@@ -136,8 +137,8 @@ def words_of(effect: Effect) -> str:
             return f"{'whisper' if whisper else 'listen'} {role}"
         case FindAgent(position):
             return f"find {position}"
-        case HandOver():
-            return "hand over"
+        case HandOver(_, together):
+            return "hand over: " + " + ".join(map(words_of, together))
         case Refuse(error):
             return f"refuse {error.code}"
         case AnswerLeg(role) | Keep(role) | Watch(role) | LeaveToDialplan(role):
@@ -153,6 +154,7 @@ REQUESTS: dict[str, Request] = {
         Originate(25),
         Originate(25, "offer:1"),
         Originate(25, "offer:2"),
+        Originate(25, "offer:3"),
         Originate(25, "device"),
         Originate(25, "supervisor:s1"),
         CreateLeg("customer"),
@@ -161,6 +163,8 @@ REQUESTS: dict[str, Request] = {
         DialLeg("target", 25),
         CreateBridge(),
         CreateBridge(1),
+        CreateBridge(2),
+        BridgeLegs(("supervisor:s1",)),
         BridgeLegs(),
         BridgeLegs(("target",)),
         BridgeLegs(("second", "target")),
@@ -254,8 +258,8 @@ def play_all(table: str, call: Call | None = None) -> tuple[Call, list[Effect]]:
     if call.phase is Phase.PLACING:
         call, effects = begin(call, NOW)
         assert effect_words(effects) == (["watch customer"] if call.direction == "inbound" else []) + ["!created"]
-    for line in filter(None, map(str.strip, table.splitlines())):
-        seconds, happens, wanted, phase = (cell.strip() for cell in line.split("|"))
+    for line in _lines(table):
+        seconds, happens, wanted, phase = line
         now = NOW + float(seconds)
         if happens == "deadline":
             assert call.deadline == now, f"{line}: the deadline is {(call.deadline or 0) - NOW:g}"
@@ -266,6 +270,27 @@ def play_all(table: str, call: Call | None = None) -> tuple[Call, list[Effect]]:
         assert call.phase == phase, f"{line}: but the phase is {call.phase}"
         done += effects
     return call, done
+
+
+def summary(call: Call) -> str:
+    """What became of the call, and of its last transfer."""
+    words = f"{call.end_reason} by {call.ended_by}" if call.end_reason else str(call.phase)
+    if call.transfer:
+        words += f", {call.transfer.mode} {call.transfer.state}"
+        words += f" ({call.transfer.reason})" if call.transfer.reason else ""
+    return words
+
+
+def _lines(table: str) -> list[list[str]]:
+    """The cells of each line; one without seconds goes on with the effects of the line before."""
+    lines: list[list[str]] = []
+    for line in filter(None, map(str.strip, table.splitlines())):
+        seconds, happens, wanted, phase = (cell.strip() for cell in line.split("|"))
+        if seconds:
+            lines.append([seconds, happens, wanted, phase])
+        else:
+            lines[-1][2:] = [f"{lines[-1][2]} {wanted}", phase]
+    return lines
 
 
 _SAID: dict[str, Callable[[Role], Input]] = {

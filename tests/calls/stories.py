@@ -1,8 +1,25 @@
-"""How the scenarios of a call that an agent places begin and end."""
+"""How scenarios begin and end."""
 
 from __future__ import annotations
 
-__all__ = ["AGENT_RINGS", "CUSTOMER_RINGS", "RELEASED", "TALKING"]
+from typing import Any
+
+from ctc_ari.calls.model import Call, Phase
+from tests.calls.builders import NOW, a_call_in
+
+__all__ = [
+    "AGENT_RINGS",
+    "BLIND_RINGS",
+    "CONSULTING",
+    "CONSULT_RINGS",
+    "CUSTOMER_RINGS",
+    "REFERRED",
+    "RELEASED",
+    "SECOND_RINGS",
+    "SECOND_TALKS",
+    "TALKING",
+    "talking",
+]
 
 AGENT_RINGS = """
     0.1 | stored         | originate                      | ringing_agent
@@ -21,3 +38,48 @@ RELEASED = """
     40.0 | deadline   | hang up agent, !ended | ending
     40.1 | agent gone | destroy bridge        | ended
 """
+
+#: Ten seconds into a conversation that began two seconds after the call.
+BLIND_RINGS = """
+    10   | blind        | create target, !transfer_started                                | transferring
+    10.1 | target ready | unbridge agent, unbridge customer, ringback customer, ringback, |
+         |              | dial target                                                     | transferring
+    10.2 | target rings | -                                                               | transferring
+"""
+CONSULT_RINGS = """
+    10   | attended     | create target, !transfer_started                              | consulting
+    10.1 | target ready | unbridge customer, music customer, dial target, bridge target | consulting
+    10.2 | target rings | ringback                                                      | consulting
+"""
+CONSULTING = """
+    10   | attended       | create target, !transfer_started                              | consulting
+    10.1 | target ready   | unbridge customer, music customer, dial target, bridge target | consulting
+    10.2 | target rings   | ringback                                                      | consulting
+    15   | target answers | no ringback                                                   | consulting
+"""
+REFERRED = """
+    10   | agent refers | create target, !transfer_started                                | transferring
+    10.1 | target ready | unbridge agent, unbridge customer, ringback customer, ringback, |
+         |              | dial target                                                     | transferring
+    10.2 | target rings | tell progress                                                   | transferring
+"""
+SECOND_RINGS = """
+    9    | agent holds  | !held                                                    | talking
+    10   | second call  | watch second, create target, !transfer_started           | consulting
+    10.1 | target ready | no music customer, bridge second target, unbridge agent, |
+         |              | unbridge customer, music customer, dial target           | consulting
+    10.2 | target rings | ringback second                                          | consulting
+"""
+SECOND_TALKS = """
+    9    | agent holds    | !held                                                    | talking
+    10   | second call    | watch second, create target, !transfer_started           | consulting
+    10.1 | target ready   | no music customer, bridge second target, unbridge agent, |
+         |                | unbridge customer, music customer, dial target           | consulting
+    10.2 | target rings   | ringback second                                          | consulting
+    15   | target answers | no ringback second, answer second                        | consulting
+"""
+
+
+def talking(**changes: Any) -> Call:
+    """Both have talked for some seconds."""
+    return a_call_in(Phase.TALKING, deadline=NOW + 2 + 14400, **changes)

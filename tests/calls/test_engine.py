@@ -253,7 +253,9 @@ def assert_effect(before: Call, after: Call, effect: Effect, told: str) -> None:
             assert all(before.leg(role).exists for role in roles), told
         case Refuse() | FindAgent():
             assert after.live, told
-        case HandOver(successor):
+        case HandOver(successor, together):
+            assert {type(done) for done in together} <= {StopRingback, Music, BridgeLegs}, told
+            assert all(successor.leg(role).exists for role in ("agent", "customer")), told
             assert_handed_over(before, after, successor, told)
 
 

@@ -29,6 +29,8 @@ from tests.http.fakes import ANNA, NUMBER, FakeDesk, FakeDirectory
 from tests.receivers import Received, Receiver, receiver
 
 SECRET = "Bearer s3cret-of-the-crm"
+GRACE = Contact("4711", "Grace Hopper", email="grace@example.com", url="https://crm.example.com/4711")
+EVIL_NUMBER = "+442079460666"
 PEOPLE = {
     "anna@example.com": {"users": [{"phone": {"ext": "2001"}, "name": "Anna of the CRM"}]},
     "carol+x@example.com": {"users": [{"phone": {"ext": 2003}, "name": "Carol"}]},
@@ -65,7 +67,15 @@ def knows(request: Received) -> web.Response:
     if path == "/users":
         return web.json_response(PEOPLE.get(asked)) if asked in PEOPLE else web.Response(status=404)
     if asked == NUMBER:
-        return web.json_response({"person": {"id": 4711, "full": "Grace Hopper"}})
+        grace = {
+            "id": 4711,
+            "full": "Grace Hopper",
+            "mail": "grace@example.com",
+            "page": "https://crm.example.com/4711",
+        }
+        return web.json_response({"person": grace})
+    if asked == EVIL_NUMBER:
+        return web.json_response({"person": {"id": "e", "full": "Evil", "page": "javascript:alert(1)"}})
     return web.json_response({"person": None})
 
 
@@ -81,7 +91,7 @@ async def desk(answer: Callable[[Received], web.Response] = knows, **changes: ob
                 calls_url=base + "/calls",
                 authorization=SECRET,
                 agent=CrmAgent(extension="users.0.phone.ext", name="users.0.name"),
-                contact=CrmContact(id="person.id", name="person.full"),
+                contact=CrmContact(id="person.id", name="person.full", email="person.mail", url="person.page"),
             ),
             **changes,
         )
@@ -168,7 +178,7 @@ async def test_a_crm_that_went_down_leaves_what_it_said_last() -> None:
         agent, contact = await at.crm.agent(ANNA.email), await at.crm.owner(NUMBER)
         at.there.answer = BROKEN["500"]
         assert (await at.crm.agent(ANNA.email), await at.crm.owner(NUMBER)) == (agent, contact)
-        assert contact == Contact("4711", "Grace Hopper")
+        assert contact == GRACE
 
 
 async def test_a_slow_crm_is_waited_for_briefly_and_its_answer_is_there_for_the_next_click() -> None:
@@ -215,13 +225,18 @@ async def test_what_is_wrong_is_logged_once_and_without_what_nobody_should_read(
 
 async def test_a_contact_is_found_by_number() -> None:
     async with desk() as at:
-        assert await at.crm.owner(NUMBER) == Contact("4711", "Grace Hopper")
+        assert await at.crm.owner(NUMBER) == GRACE
         assert await at.crm.owner("+442079460999") is None
         assert await at.crm.owner("") is None
         assert [request.path for request in at.there.requests] == [
             "/people?phone=%2B442079460123",
             "/people?phone=%2B442079460999",
         ]
+
+
+async def test_a_link_that_is_a_script_is_left_out() -> None:
+    async with desk() as at:
+        assert await at.crm.owner(EVIL_NUMBER) == Contact("e", "Evil")
 
 
 async def test_a_crm_that_wants_digits_gets_digits() -> None:
@@ -246,7 +261,7 @@ async def test_agent_and_contact_are_asked_for_at_the_same_time() -> None:
     async with desk() as at:
         at.there.answer = together
         assert (await at.crm.agent(ANNA.email, NUMBER)).extension == "2001"
-        assert await at.crm.owner(NUMBER) == Contact("4711", "Grace Hopper")
+        assert await at.crm.owner(NUMBER) == GRACE
     assert sorted(paths) == ["/people", "/users"]
 
 
@@ -263,7 +278,7 @@ async def test_the_calls_store_finds_the_crms_contacts() -> None:
     async with desk() as at:
         store = at.crm.keeping(FakeStore([]))
         call = replace(a_call_in(Phase.PLACING), number=NUMBER, contact=None)
-        assert await store.add(call) == Contact("4711", "Grace Hopper")
+        assert await store.add(call) == GRACE
 
 
 # finished calls

@@ -28,6 +28,8 @@ NEW = {"to": "020 7946 0123", "email": "anna@example.com"}
 BOUND = {"Authorization": f"Bearer {ANNAS_TOKEN}"}
 JSON = {"Content-Type": "application/json"}
 
+EXAMPLE_LTD = {"id": "c-1", "name": "Example Ltd", "company": None, "email": None, "url": None}
+
 
 async def refused(client: Client, body: Any, status: int, code: str, **headers: str) -> dict[str, Any]:
     """The problem that a POST ends in."""
@@ -76,7 +78,7 @@ async def test_a_new_call_is_shown_with_every_key(client: Client, world: World) 
 async def test_a_call_to_a_contact_uses_its_first_number(client: Client, world: World) -> None:
     response = await client.post(CALLS, json={"contact_id": "c-1", "email": ANNA.email, "device": "web"})
     assert response.status == 201
-    assert (await response.json())["contact"] == {"id": "c-1", "name": "Example Ltd"}
+    assert (await response.json())["contact"] == EXAMPLE_LTD
     assert world.desk.commands == [PlaceCall(ANNA, NUMBER, "web", Contact("c-1", "Example Ltd"))]
 
 
@@ -309,7 +311,7 @@ async def test_an_ended_call_is_found_with_its_times(client: Client, world: Worl
     assert call["answered_at"] == "2026-03-01T09:30:02.125Z"
     assert call["ended_at"] == "2026-03-01T09:31:00.125Z"
     assert (call["end_reason"], call["ended_by"]) == ("customer_hangup", "customer")
-    assert call["contact"] == {"id": "c-1", "name": "Example Ltd"}
+    assert call["contact"] == EXAMPLE_LTD
 
 
 @pytest.mark.parametrize("call_id", ["unknown", "%00", "%FF", "a" * 129, "%F0%9F%98%80"])

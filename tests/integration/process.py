@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,8 +16,9 @@ import msgspec
 import yaml
 from msgspec.structs import replace
 
-from ctc_ari.config import Database, RingTimeout, Server
+from ctc_ari.config import Database, Inbound, RingTimeout, Server
 from ctc_ari.runtime import processes
+from tests import phones
 from tests.integration.world import Exchange, World, prepare
 from tests.store import databases
 
@@ -57,27 +56,20 @@ class Killable(World):
         raise AssertionError(f"not started: {(self.folder / 'log').read_text()}")
 
 
-def _listening_port() -> int:
-    """Below the range for outgoing connections: one to a port of that range, before we listen, can meet itself."""
-    while True:
-        port = random.randrange(20000, 30000)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
-
-
 @asynccontextmanager
 async def killable(at: Exchange, server: databases.Server, folder: Path, **changes: Any) -> AsyncIterator[Killable]:
-    """A service process on that Asterisk with a database of its own."""
+    """A service process on that Asterisk with a database of its own; `changes` are of `asterisk`, but for `routes`."""
+    routes: dict[str, str | list[str]] = changes.pop("routes", {})
+    own = {"app": "killed", "ring_timeout": RingTimeout(agent=10, customer=10)} | changes
     async with server.migrated() as url, aiohttp.ClientSession() as session:
-        port = _listening_port()
+        #: Below the range for outgoing connections: one to a port of that range, before we listen, can meet itself.
+        port = phones.free_port()
         config = replace(
             at.config,
             server=Server(port=port),
             database=Database(url=url),
-            asterisk=replace(
-                at.config.asterisk, app="killed", ring_timeout=RingTimeout(agent=10, customer=10), **changes
-            ),
+            asterisk=replace(at.config.asterisk, **own),
+            inbound=Inbound(routes=routes),
         )
         (folder / "config.yaml").write_text(yaml.safe_dump(msgspec.to_builtins(config)))
         token = await prepare(url)

@@ -13,7 +13,7 @@ import pytest
 from ctc_ari.config import RingTimeout
 from tests import phones
 from tests.integration.talk import AGENT, COLLEAGUE, CUSTOMER, hears
-from tests.integration.world import Exchange, World, email, number, world
+from tests.integration.world import STAND_IN, Exchange, World, email, number, world
 from tests.store import databases
 
 OWN, BOTH, BUSY_FIRST, NOBODY, AWAY, EXTENSION, MANY = (f"+4420794607{digits}" for digits in range(10, 17))
@@ -23,7 +23,8 @@ ROUTES: dict[str, str | list[str]] = {
     BUSY_FIRST: [email("busy"), email("declines"), email("helps")],
     NOBODY: [email("rings"), email("rings2")],
     AWAY: [email("registers"), email("helps")],
-    EXTENSION: "7799",
+    EXTENSION: "2000",
+    MANY: email("both"),
 }
 
 
@@ -224,3 +225,30 @@ async def test_call_in_can_be_held_muted_and_transferred(desk: Desk) -> None:
     await desk.customer.hang_up()
     ended = await desk.world.until(call["transfer"]["call_id"], "ended")
     assert (ended["end_reason"], ended["ended_by"]) == ("completed", "customer")
+
+
+async def test_all_devices_of_the_agent_ring_and_the_first_to_answer_wins(desk: Desk) -> None:
+    phones_of_sipp = desk.world.exchange.agents
+    bind = desk.world.exchange.config.asterisk.sip_bind
+    before = len(phones_of_sipp.invites), len(phones_of_sipp.cancels)
+    async with phones.baresip_phone(
+        f"web-{STAND_IN}", registrar=bind, password="a-password", tone=COLLEAGUE
+    ) as browser:
+        await desk.world.hire("both", f"sip:rings@127.0.0.1:{phones_of_sipp.port}", extension=STAND_IN)
+        call_id = await desk.dial(MANY)
+        await phones_of_sipp.wait_invite(before[0] + 1)
+        await browser.wait_incoming()
+        await browser.accept()
+        call = await desk.talk(call_id)
+        assert (call["agent"]["email"], call["device"]) == (email("both"), "web")
+        await hears(desk.customer, COLLEAGUE)
+        await hears(browser, CUSTOMER)
+    assert len(phones_of_sipp.cancels) == before[1] + 1
+    reasons = ";".join(phones_of_sipp.cancels[-1].headers.getall("Reason", []))
+    assert "cause=200" in reasons, "her desk phone shows no missed call"
+
+
+async def test_route_to_an_extension_rings_the_agent_who_has_it(desk: Desk) -> None:
+    call_id = await desk.dial(EXTENSION)
+    call = await desk.talk(call_id)
+    assert call["agent"]["email"] == email("answers")

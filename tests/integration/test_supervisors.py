@@ -134,6 +134,7 @@ async def test_supervisor_hears_the_consultation_and_goes_when_the_customer_is_h
         await talk.desk.hire("expert", expert.uri)
         transfer = await talk.transfer("expert@getdesk.example", "attended")
         await talk.transfer_is("talking")
+        await hears(talk.agent, 1800.0)
         await hears(talk.colleague, AGENT, 1800.0)
         await talk.wish("POST", f"transfers/{transfer['id']}/complete")
         await successor(talk)

@@ -31,9 +31,11 @@ from tests.store import databases
 
 _extension = iter(map(str, range(7000, 9000))).__next__
 
-__all__ = ["AGENTS", "CARRIER_ID", "NUMBERS", "Exchange", "World", "exchange", "number", "world"]
+__all__ = ["AGENTS", "CARRIER_ID", "NUMBERS", "STAND_IN", "Exchange", "World", "exchange", "number", "world"]
 
 CARRIER_ID = "+442079460100"
+#: The extension whose browser another phone stands in for.
+STAND_IN = "3900"
 
 #: The user part of an agent's contact -> what her phone does.
 AGENTS = {
@@ -156,9 +158,9 @@ class World:
             assert time.monotonic() < deadline, f"never {state}: {call['state']}, {call['end_reason']}, {story}"
             await asyncio.sleep(0.02)
 
-    async def hire(self, name: str, contact: str) -> None:
+    async def hire(self, name: str, contact: str, extension: str | None = None) -> None:
         """One more agent, as an admin adds one while the service runs; it is known within moments."""
-        self.extensions[name] = extension = _extension()
+        self.extensions[name] = extension = extension or _extension()
         connection = await asyncpg.connect(self.database_url)
         try:
             await add_agent(connection, Agent(email(name), name.capitalize(), contact=contact, extension=extension))
@@ -229,6 +231,14 @@ async def exchange() -> AsyncIterator[Exchange]:
                 ),
                 AgentSeed(email=email("registers"), name="Registers", extension="3002", sip_password="a-password"),
                 AgentSeed(email=email("nowhere"), name="Nowhere"),
+                #: A phone of which the service thinks that it is the browser of whoever has that extension.
+                AgentSeed(
+                    email=email("browser"),
+                    name="Browser",
+                    extension="3999",
+                    desk_endpoint=f"PJSIP/web-{STAND_IN}",
+                    sip_password="a-password",
+                ),
                 AgentSeed(
                     email=email("own"),
                     extension="3003",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import random
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +13,9 @@ from pathlib import Path
 from typing import TypeVar
 
 __all__ = ["PhoneError", "audio_sink", "free_port", "udp_port_bound", "until"]
+
+#: Where Asterisk's own RTP and the kernel's outgoing connections are not.
+LOWEST, HIGHEST = 20100, 32000
 
 _given: set[int] = set()
 
@@ -24,23 +29,36 @@ class PhoneError(AssertionError):
 def free_port() -> int:
     """A port on 127.0.0.1 that is free for UDP and TCP and was not given before in this process.
 
-    It is even and the next one was free too, as RTP and RTCP want it.
+    It is even and the next one was free too, as RTP and RTCP want it. Processes that test side by side choose from
+    different ports.
     """
-    for _ in range(200):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            if port % 2 or port in _given:
-                continue
-            try:
-                with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as second:
-                    tcp.bind(("127.0.0.1", port))
-                    second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
+    workers, mine = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")), _worker()
+    for _ in range(500):
+        port = random.randrange(LOWEST // 2 // workers, HIGHEST // 2 // workers) * workers * 2 + mine * 2
+        if port in _given or not _free(port):
+            continue
         _given.add(port)
         return port
     raise PhoneError("no free port on 127.0.0.1")
+
+
+def _worker() -> int:
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
+def _free(port: int) -> bool:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as second,
+        socket.socket() as tcp,
+    ):
+        try:
+            first.bind(("127.0.0.1", port))
+            second.bind(("127.0.0.1", port + 1))
+            tcp.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def udp_port_bound(port: int) -> bool:

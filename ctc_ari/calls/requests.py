@@ -1,0 +1,32 @@
+"""What an answer of Asterisk's is worth: whom a request is about by now, and whether a refusal is one."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from ctc_ari.calls.effects import DestroyBridge, HangUpLeg, RecordBridge, Recording, Request, StopRingback
+from ctc_ari.calls.model import Call, Role
+
+__all__ = ["as_of_now", "removes"]
+
+
+def as_of_now(request: Request, then: Call, now: Call) -> Request | None:
+    """The request with the role that its channel has now; None: the channel has none, or it was one of several."""
+    roles: tuple[Role, ...] = getattr(request, "roles", ())
+    if any(then.leg(role).channel != now.leg(role).channel for role in roles):
+        return None
+    role: Role = getattr(request, "role", "")
+    channel = then.leg(role).channel
+    if not channel or now.leg(role).channel == channel:
+        return request
+    renamed = now.role_of(channel)
+    return replace(request, role=renamed) if renamed else None
+
+
+def removes(request: Request) -> bool:
+    """What it is to end has ended already, when it is not found."""
+    match request:
+        case HangUpLeg() | StopRingback() | DestroyBridge() | RecordBridge(action=Recording.STOP):
+            return True
+        case _:
+            return False
