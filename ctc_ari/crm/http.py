@@ -19,7 +19,7 @@ from ctc_ari.calls.ports import CallStore, Happening
 from ctc_ari.config import CrmHttp
 from ctc_ari.config_rules import check_agent_fields
 from ctc_ari.crm.answers import Document, decode, text_at
-from ctc_ari.crm.cache import Cache
+from ctc_ari.crm.cache import PATIENCE, Cache
 from ctc_ari.crm.contacts import StoreWithContacts
 from ctc_ari.directory import ContactRecord, Directory
 from ctc_ari.errors import AgentNotFound, ConfigError, ContactNotFound, CrmUnreachable, CtcError
@@ -50,6 +50,7 @@ class HttpCrm:
         directory: Directory,
         remember: Callable[[Agent], Awaitable[None]],
         encode: Encode,
+        patience: float = PATIENCE,
     ) -> None:
         self._settings = settings
         self._encode = encode
@@ -57,8 +58,8 @@ class HttpCrm:
         self._directory = directory
         #: Writes an agent into the directory. Raises CtcError.
         self._remember = remember
-        self._agents = Cache(self._ask_agent, fresh_seconds=settings.cache_seconds)
-        self._contacts = Cache(self._ask_contact, fresh_seconds=settings.cache_seconds)
+        self._agents = Cache(self._ask_agent, fresh_seconds=settings.cache_seconds, patience=patience)
+        self._contacts = Cache(self._ask_contact, fresh_seconds=settings.cache_seconds, patience=patience)
         self._writing: set[asyncio.Task[None]] = set()
         self._told: str | None = None
 
@@ -166,12 +167,13 @@ class HttpCrm:
         document = await self._get(url.replace("{digits}", number.removeprefix("+")), "contact")
         paths = msgspec.structs.asdict(self._settings.contact)
         found = {field: text_at(document, path) for field, path in paths.items() if path is not None}
-        contact_id, url = found.get("id"), found.get("url")
+        contact_id, page = found.get("id"), found.get("url")
         if contact_id is None or len(contact_id) > LONGEST_ID:
             return None
         #: Opened by browsers, so nothing that could be a script.
-        url = url if url is not None and url.lower().startswith(("https://", "http://")) else None
-        return Contact(contact_id, found.get("name") or "", found.get("company"), found.get("email"), url)
+        if page is not None and not page.lower().startswith(("https://", "http://")):
+            page = None
+        return Contact(contact_id, found.get("name") or "", found.get("company"), found.get("email"), page)
 
     async def _get(self, url: str, what: str) -> Document:
         """The CRM's answer; None when there is nothing of the kind. Raises CrmUnreachable."""
