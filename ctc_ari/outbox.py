@@ -299,7 +299,7 @@ class Subscriptions:
                 if webhook.kind not in encoded:
                     encoded[webhook.kind] = self._encoders[webhook.kind](happening)
             except Exception:
-                log.exception("event cannot be encoded", call=happening.call.id, type=happening.event)
+                log.exception("event cannot be encoded", call=happening.call_id, type=happening.event)
                 encoded[webhook.kind] = None
             payload = encoded[webhook.kind]
             if payload is not None:

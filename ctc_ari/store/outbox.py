@@ -10,16 +10,18 @@ from collections.abc import Mapping, Sequence
 
 from ctc_ari.calls.ports import Happening
 from ctc_ari.outbox import Delivery, Outcome, Subscriptions, Webhook
-from ctc_ari.store.pool import Pool, acquire
+from ctc_ari.store.pool import Connection, Pool, acquire
 from ctc_ari.store.webhooks import DELIVERY, read_webhooks
 
-__all__ = ["PostgresOutbox", "message_columns"]
+__all__ = ["PostgresOutbox", "enqueue", "message_columns"]
 
 #: Deliveries of one call that are claimed together.
 MOST_OF_A_CALL = 20
 #: Rows removed in one statement, so that none takes long.
 SWEPT_AT_ONCE = 5000
 
+#: `not in (…)` where `= 'pending'` would say the same: so the small index of what is pending cannot be taken for the
+#: look along a call, which would read all of it for each row. Without statistics, as on a young table, PostgreSQL did.
 _CLAIM = f"""
 with heads as materialized (
     select head.webhook_id, head.call_id, head.seq
@@ -32,16 +34,16 @@ with heads as materialized (
             and not exists (
                 select 1 from webhook_deliveries earlier
                 where earlier.webhook_id = d.webhook_id and earlier.call_id = d.call_id
-                    and earlier.seq < d.seq and earlier.state = 'pending'
+                    and earlier.seq < d.seq and earlier.state not in ('delivered', 'failed')
             )
-        order by d.due_at, d.id
+        order by d.due_at
         limit room.calls
         for update of d skip locked
     ) head
 )
 update webhook_deliveries d set leased_until = now() + $3::float8 * interval '1 s'
 from heads
-where d.webhook_id = heads.webhook_id and d.call_id = heads.call_id and d.state = 'pending'
+where d.webhook_id = heads.webhook_id and d.call_id = heads.call_id and d.state not in ('delivered', 'failed')
     and d.seq between heads.seq and heads.seq + {MOST_OF_A_CALL - 1}
 returning {DELIVERY}
 """  # noqa: S608 -- nothing of anybody's
@@ -59,7 +61,13 @@ with settled as (
 update webhook_deliveries d set leased_until = null, due_at = settled.due_at
 from settled
 where settled.state = 'pending' and d.webhook_id = settled.webhook_id and d.call_id = settled.call_id
-    and d.seq > settled.seq and d.state = 'pending'
+    and d.seq > settled.seq and d.state not in ('delivered', 'failed')
+"""
+
+_ENQUEUE = """
+insert into webhook_deliveries (webhook_id, call_id, seq, type, payload)
+select * from unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::text[])
+on conflict do nothing
 """
 
 _SWEEP_OLD = """
@@ -136,6 +144,17 @@ class PostgresOutbox:
                     done = await connection.execute(statement, *arguments)
 
 
+async def enqueue(connection: Connection, subscriptions: Subscriptions | None, happenings: Sequence[Happening]) -> bool:
+    """The same for what is written elsewhere than with a call's state: part of whatever transaction that is.
+
+    Whether there was anybody to tell; then say so with `Subscriptions.enqueued` after the commit.
+    """
+    columns = message_columns(subscriptions, happenings)
+    if columns[0]:
+        await connection.execute(_ENQUEUE, *columns)
+    return bool(columns[0])
+
+
 def message_columns(subscriptions: Subscriptions | None, happenings: Sequence[Happening]) -> list[list[object]]:
     """What is to be enqueued with these: webhooks, calls, places in the journal, types and payloads."""
     messages = (
@@ -145,7 +164,7 @@ def message_columns(subscriptions: Subscriptions | None, happenings: Sequence[Ha
     )
     return [
         [message.webhook_id for message, _ in messages],
-        [happening.call.id for _, happening in messages],
+        [happening.call_id for _, happening in messages],
         [happening.seq for _, happening in messages],
         [happening.event for _, happening in messages],
         [message.payload for message, _ in messages],

@@ -180,7 +180,7 @@ create table webhook_deliveries (
     status          integer,               -- of the last answer
     error           text,
     unique (webhook_id, call_id, seq)
-);
+) with (fillfactor = 70);
 create index webhook_deliveries_due on webhook_deliveries (webhook_id, due_at) where state = 'pending';
 create index webhook_deliveries_page on webhook_deliveries (webhook_id, id);
 create index webhook_deliveries_created_at on webhook_deliveries (created_at);

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
@@ -22,14 +23,14 @@ __all__ = ["DeliveryWorker", "Told"]
 
 log = structlog.get_logger(__name__)
 
-#: Calls whose deliveries are on their way to one webhook at the same time.
-MOST_CALLS = 32
+#: Calls whose deliveries are on their way to one webhook at the same time, and those that wait here for their turn.
+MOST_CALLS, MOST_WAITING = 32, 128
 #: Seconds between two looks when nobody says that there is something: retries, and what other instances enqueued.
 POLL_SECONDS = 1.0
 #: Seconds in which results are gathered before they are written.
-GATHER_SECONDS = 0.01
-#: Seconds that a claim lasts: longer than its deliveries can take.
-LEASE_SECONDS = 300.0
+GATHER_SECONDS = 0.05
+#: Seconds that a claim lasts, and so many before its end nothing more is sent by it.
+LEASE_SECONDS, LEASE_MARGIN = 120.0, 30.0
 #: Failures one after another before a receiver is left alone for a while, and for how many seconds: 1, 2, 4, …
 FAILURES, LONGEST_PAUSE = 3, 60.0
 #: The receiver says that it wants no more (RFC 9110, 15.5.11).
@@ -40,23 +41,39 @@ SWEEP_SECONDS = 3600.0
 Told = Callable[[WebhookKind, Literal["delivered", "retried", "given_up", "switched_off"]], None]
 
 
+class _Row:
+    """The deliveries of one call that were claimed together, in order, and until when they are ours."""
+
+    __slots__ = ("deliveries", "until")
+
+    def __init__(self, deliveries: list[Delivery], until: float) -> None:
+        self.deliveries = deliveries
+        self.until = until
+
+
 class _Receiver:
     """What is known of a webhook's other side; forgotten at a restart."""
 
-    __slots__ = ("failures", "quiet_until", "under_way", "webhook")
+    __slots__ = ("failures", "quiet_until", "under_way", "waiting", "webhook")
 
     def __init__(self, webhook: Webhook) -> None:
         self.webhook = webhook
         self.under_way = 0
+        #: Calls that are claimed.
+        self.waiting: deque[_Row] = deque()
         self.failures = 0
         self.quiet_until = 0.0
 
+    def free(self, now: float) -> bool:
+        """Whether another call may be begun now."""
+        return now >= self.quiet_until and self.under_way < (MOST_CALLS if self.failures == 0 else 1)
+
     def room(self, now: float) -> int:
-        """How many more calls it may be told of now."""
-        if now < self.quiet_until:
+        """How many more calls are to be claimed for it: many at once, while it takes them."""
+        if not self.free(now) and self.failures:
             return 0
-        most = MOST_CALLS if self.failures == 0 else 1
-        return max(0, most - self.under_way)
+        most = MOST_WAITING if self.failures == 0 else 1
+        return most - len(self.waiting) if len(self.waiting) <= most // 2 else 0
 
 
 class DeliveryWorker:
@@ -85,6 +102,8 @@ class DeliveryWorker:
         self._outcomes: list[Outcome] = []
         self._settled = asyncio.Event()
         self._wake = asyncio.Event()
+        #: Who reads later has the later picture, whoever asked.
+        self._reading = asyncio.Lock()
         subscriptions.when_enqueued(self.wake)
 
     def wake(self) -> None:
@@ -93,7 +112,11 @@ class DeliveryWorker:
 
     async def refresh(self) -> None:
         """Know now what was just changed. Raises DatabaseUnreachable."""
-        webhooks = await self._outbox.enabled()
+        async with self._reading:
+            self._know(await self._outbox.enabled())
+        self.wake()
+
+    def _know(self, webhooks: Sequence[Webhook]) -> None:
         self._subscriptions.replace(webhooks)
         before = self._receivers
         self._receivers = {}
@@ -103,7 +126,11 @@ class DeliveryWorker:
                 receiver.failures, receiver.quiet_until = 0, 0.0
             receiver.webhook = webhook
             self._receivers[webhook.id] = receiver
-        self.wake()
+        for webhook_id in before.keys() - self._receivers.keys():
+            #: Nothing more is sent; whoever claims them later finds out whether it was switched on again.
+            for row in before[webhook_id].waiting:
+                self._busy.difference_update(delivery.id for delivery in row.deliveries)
+            before[webhook_id].waiting.clear()
 
     async def run(self) -> None:
         """Deliver until cancelled; what was not confirmed is sent again by whoever comes next."""
@@ -140,9 +167,13 @@ class DeliveryWorker:
     async def _claim(self) -> None:
         now = time.monotonic()
         rooms = {webhook_id: receiver.room(now) for webhook_id, receiver in self._receivers.items()}
-        room = {webhook_id: calls for webhook_id, calls in rooms.items() if calls}
-        if not room:
-            return
+        room = {webhook_id: calls for webhook_id, calls in rooms.items() if calls > 0}
+        if room:
+            await self._claim_for(room, now + LEASE_SECONDS - LEASE_MARGIN)
+        for receiver in self._receivers.values():
+            self._begin(receiver)
+
+    async def _claim_for(self, room: Mapping[str, int], until: float) -> None:
         claimed = [
             delivery for delivery in await self._outbox.claim(room, LEASE_SECONDS) if delivery.id not in self._busy
         ]
@@ -151,19 +182,24 @@ class DeliveryWorker:
             rows.setdefault((delivery.webhook_id, delivery.call_id), []).append(delivery)
         for (webhook_id, _), deliveries in rows.items():
             receiver = self._receivers.get(webhook_id)
-            if receiver is None:
-                continue
+            if receiver is not None:
+                self._busy.update(delivery.id for delivery in deliveries)
+                receiver.waiting.append(_Row(deliveries, until))
+
+    def _begin(self, receiver: _Receiver) -> None:
+        """As many calls as it may be told of at a time."""
+        while receiver.waiting and receiver.free(time.monotonic()):
             receiver.under_way += 1
-            self._busy.update(delivery.id for delivery in deliveries)
-            deliveries.sort(key=lambda delivery: delivery.seq)
-            task = asyncio.create_task(self._deliver(receiver, deliveries), name="webhook")
+            task = asyncio.create_task(self._deliver(receiver, receiver.waiting.popleft()), name="webhook")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _deliver(self, receiver: _Receiver, deliveries: Sequence[Delivery]) -> None:
+    async def _deliver(self, receiver: _Receiver, row: _Row) -> None:
         """Those of one call, one after another; the first that fails keeps the others waiting."""
         try:
-            for delivery in deliveries:
+            for delivery in row.deliveries:
+                if time.monotonic() > row.until:
+                    return
                 webhook = receiver.webhook
                 attempt = await self._senders[webhook.kind](webhook, delivery)
                 outcome = self._retries.judge(delivery, attempt, random.random())  # noqa: S311 -- no secret
@@ -176,11 +212,13 @@ class DeliveryWorker:
             raise
         except Exception:
             #: A mistake of ours with one of them; when the claim runs out it is tried again.
-            log.exception("delivery failed", webhook=receiver.webhook.id, call=deliveries[0].call_id)
+            log.exception("delivery failed", webhook=receiver.webhook.id, call=row.deliveries[0].call_id)
         finally:
             receiver.under_way -= 1
-            self._busy.difference_update(delivery.id for delivery in deliveries)
-            self.wake()
+            self._busy.difference_update(delivery.id for delivery in row.deliveries)
+            self._begin(receiver)
+            if len(receiver.waiting) <= MOST_WAITING // 2:
+                self.wake()
 
     async def _learn(self, receiver: _Receiver, outcome: Outcome, retry_after: float | None) -> None:
         """How the other side does."""

@@ -10,7 +10,7 @@ import pytest
 from ctc_ari.calls.model import EndReason, Phase
 from ctc_ari.outbox import Delivery, NewWebhook, Outcome, Subscriptions, Webhook
 from ctc_ari.store.calls import PostgresCallStore
-from ctc_ari.store.outbox import MOST_OF_A_CALL, PostgresOutbox
+from ctc_ari.store.outbox import MOST_OF_A_CALL, PostgresOutbox, enqueue
 from ctc_ari.store.pool import Pool
 from ctc_ari.store.webhooks import PostgresWebhooks
 from tests.store.test_calls import happenings, journal, keeping, later, new
@@ -92,6 +92,21 @@ async def test_what_stands_in_the_journal_is_not_told_again(pool: Pool, database
     assert await pool.fetchval("select array_agg(seq) from webhook_deliveries") == [2]
     running.cancel()
     await asyncio.wait([running])
+
+
+async def test_what_is_written_elsewhere_is_told_with_its_transaction(pool: Pool, webhook: Webhook) -> None:
+    subscriptions = Subscriptions({"webhook": lambda happening: "{}"})
+    call = new()
+    async with pool.acquire() as connection:
+        assert not await enqueue(connection, subscriptions, happenings(call, 1, "call.ended"))
+        subscriptions.replace([webhook])
+        for _ in range(2):
+            assert await enqueue(connection, subscriptions, happenings(call, 1, "call.ended"))
+        undone = connection.transaction()
+        await undone.start()
+        await enqueue(connection, subscriptions, happenings(call, 2, "call.ended"))
+        await undone.rollback()
+    assert await pool.fetchval("select array_agg(seq) from webhook_deliveries") == [1]
 
 
 # claimed
