@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
-import asyncpg
 from aiohttp import web
 
 from ctc_ari.calls.model import Phase
@@ -25,7 +22,6 @@ from ctc_ari.calls.ports import Happening
 from ctc_ari.http import encode_notice
 from ctc_ari.outbox import NewWebhook, Subscriptions
 from ctc_ari.remote import Remote
-from ctc_ari.store.migrate import ensure_current
 from ctc_ari.store.outbox import PostgresOutbox
 from ctc_ari.store.pool import Pool, open_pool
 from ctc_ari.store.webhooks import PostgresWebhooks
@@ -50,7 +46,15 @@ from generate_series(1, $5::int) as call, generate_series(1, $6::int) as seq
 
 
 async def webhooks(stage: Stage, *, rounds: int, calls: int) -> Figure:
-    """In turns, so many times; the service itself has nothing to do meanwhile, and the outbox is its own."""
+    """In turns, so many times. The service is away meanwhile: its own worker would take part."""
+    await stage.service.stop()
+    try:
+        return await _compared(stage, rounds=rounds, calls=calls)
+    finally:
+        await stage.service.start()
+
+
+async def _compared(stage: Stage, *, rounds: int, calls: int) -> Figure:
     ours: list[float] = []
     bare: list[float] = []
     async with _receiver() as url, _database(stage.database_url) as pool, Remote(public_only=False) as remote:
@@ -119,16 +123,8 @@ async def _bare(url: str, requests: int) -> float:
 
 @asynccontextmanager
 async def _database(url: str) -> AsyncIterator[Pool]:
-    """A database of its own on the same server, so that the service's worker does not take part."""
-    name = f"webhooks_{os.getpid()}"
-    connection = await asyncpg.connect(url)
+    pool = await open_pool(url)
     try:
-        await connection.execute(f"create database {name}")
-    finally:
-        await connection.close()
-    pool = await open_pool(urlunsplit(urlsplit(url)._replace(path=f"/{name}")))
-    try:
-        await ensure_current(pool)
         yield pool
     finally:
         await pool.close()
