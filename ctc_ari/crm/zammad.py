@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from ctc_ari.calls.commands import CallDesk
+from ctc_ari.calls.inputs import HangUp
 from ctc_ari.calls.model import Agent, Call, EndReason
 from ctc_ari.calls.ports import Happening
 from ctc_ari.crm.builtin import BuiltinCrm
@@ -164,6 +165,6 @@ class _Zammad:
             call = await self._desk.find(call_id)
             if call.live and call.direction == "inbound" and call.answered_at is None:
                 log.info("caller blocked by Zammad", call=call_id)
-                await self._desk.hang_up(call_id)
+                await self._desk.control(call_id, HangUp("system"))
         except CtcError as error:
             log.warning("blocked caller not turned away", call=call_id, code=error.code)

@@ -117,8 +117,9 @@ with changed as (
 insert into webhook_deliveries (webhook_id, call_id, seq, type, payload)
 select t.webhook_id, t.call_id, t.seq, t.type, t.payload
 from unnest($23::text[], $24::text[], $25::int[], $26::text[], $27::text[])
-    as t (webhook_id, call_id, seq, type, payload)
+    with ordinality as t (webhook_id, call_id, seq, type, payload, position)
 join journal on journal.call_id = t.call_id and journal.seq = t.seq
+order by t.position
 on conflict do nothing
 """
 

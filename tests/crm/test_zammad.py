@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 from msgspec.structs import replace
 
+from ctc_ari.calls.inputs import HangUp, Input
 from ctc_ari.calls.model import Agent, Call, EndReason, Phase
 from ctc_ari.calls.ports import Happening
 from ctc_ari.crm.zammad import ZammadCrm, cause_of
@@ -132,8 +133,17 @@ async def send(
     return attempt, zammad.requests[0]
 
 
+class Desk(FakeDesk):
+    """Remembers whom it was to turn away."""
+
+    async def control(self, call_id: str, wish: Input) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.wishes.append((call_id, wish))
+
+
 def a_desk(call: Call) -> FakeDesk:
-    desk = FakeDesk()
+    desk = Desk()
     desk.calls[call.id] = call
     return desk
 
@@ -152,7 +162,7 @@ async def test_a_caller_whom_zammad_blocks_is_turned_away() -> None:
     desk = a_desk(call)
     attempt, _ = await send(desk, call.id, lambda _: web.json_response(REJECT))
     assert attempt == Attempt(200)
-    assert not desk.calls[call.id].live
+    assert desk.wishes == [(call.id, HangUp("system"))]
 
 
 @pytest.mark.parametrize(
@@ -167,14 +177,14 @@ async def test_nobody_who_talks_and_nobody_who_is_called_is_turned_away(call: Ca
     """An answer may come late: Zammad was down, or slow."""
     desk = a_desk(call)
     await send(desk, call.id, lambda _: web.json_response(REJECT))
-    assert desk.calls[call.id] == call
+    assert desk.wishes == []
 
 
 async def test_only_the_answer_to_new_call_turns_anybody_away() -> None:
     call = inbound()
     desk = a_desk(call)
     await send(desk, call.id, lambda _: web.json_response(REJECT), "call.ended")
-    assert desk.calls[call.id].live
+    assert desk.wishes == []
 
 
 async def test_a_call_that_is_not_there_any_more_is_none_of_zammads_business() -> None:
@@ -200,7 +210,7 @@ async def test_any_other_answer_is_a_delivery(answer: web.Response) -> None:
     call = inbound()
     desk = a_desk(call)
     assert (await send(desk, call.id, lambda _: answer))[0] == Attempt(200)
-    assert desk.calls[call.id].live
+    assert desk.wishes == []
 
 
 @pytest.mark.parametrize("status", [401, 422, 500])
