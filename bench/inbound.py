@@ -25,9 +25,9 @@ async def inbound(stage: Stage, *, blocks: int) -> Figure:
     found: dict[str, list[float]] = {subject: [] for subject in ("service", "bare ARI", "Dial()")}
     failed = 0
     async with bare_socket(stage, BARE_APP, _BareReception(stage)):
-        await _block(stage)
-        for _ in range(blocks):
-            for called, milliseconds in (await _block(stage)).items():
+        await _block(stage, 0)
+        for block in range(1, blocks + 1):
+            for called, milliseconds in (await _block(stage, block)).items():
                 if milliseconds is None:
                     failed += 1
                 else:
@@ -50,14 +50,14 @@ async def inbound(stage: Stage, *, blocks: int) -> Figure:
     )
 
 
-async def _block(stage: Stage) -> dict[Called, float | None]:
+async def _block(stage: Stage, block: int) -> dict[Called, float | None]:
     """Milliseconds until the agent's phone was invited; None where it never was."""
     stage.forget()
-    #: SIPp counts its calls from 1, and the numbers are called in that order.
-    to = f"sip:{CALLED[0].number[:-1]}[call_number]@{stage.sip}"
+    #: SIPp counts its calls from 1, and the numbers are called in that order, each by somebody who never called before.
+    to, from_ = f"sip:{CALLED[0].number[:-1]}[call_number]@{stage.sip}", f"4420794{block:04}[call_number]"
     calls = len(CALLED)
     async with sipp_caller(
-        to, calls=calls, rate=RATE, hang_up_after=TALK_SECONDS, port=stage.trunk_port, light=True
+        to, from_=from_, calls=calls, rate=RATE, hang_up_after=TALK_SECONDS, port=stage.trunk_port, light=True
     ) as caller:
         log = LegLog(caller.folder / "short.log")
         with suppress(TimeoutError):

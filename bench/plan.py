@@ -40,7 +40,7 @@ class Plan:
 
     async def inbound(self) -> list[Figure]:
         """10."""
-        return [await inbound(self._stage, blocks=2 if self._quick else 18)]
+        return [await inbound(self._stage, blocks=4 if self._quick else 30)]
 
     async def processor(self) -> list[Figure]:
         """5."""

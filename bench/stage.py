@@ -71,10 +71,10 @@ class Called:
     subject: str
 
 
-#: Called one after the other, so that the subjects take turns.
+#: Called one after the other, so that the subjects take turns. SIPp counts its calls in single digits so far.
 CALLED = tuple(
     Called(f"+4420794607{position}", f"{RINGING_PREFIX}{position:04}", ("Dial()", "service", "bare ARI")[position % 3])
-    for position in range(1, 22)
+    for position in range(1, 10)
 )
 #: The application that takes the bare client's calls.
 BARE_APP = "bench-bare"

@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -23,11 +24,12 @@ from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.desk import Desk
 from ctc_ari.calls.dialling import Dialling
 from ctc_ari.calls.numbers import NumberPolicy, Spelling
-from ctc_ari.calls.ports import Listener
+from ctc_ari.calls.ports import Listener, Logged
 from ctc_ari.config import Config
 from ctc_ari.crm.choice import crm_of
 from ctc_ari.errors import ConfigError, DatabaseUnreachable, SetupError
 from ctc_ari.http import Runner, Services, application, encode_event, encode_notice
+from ctc_ari.log.house import house_of
 from ctc_ari.metrics import CallMetrics
 from ctc_ari.outbox import Subscriptions
 from ctc_ari.remote import Remote
@@ -38,9 +40,12 @@ from ctc_ari.store.calls import PostgresCallStore
 from ctc_ari.store.contacts import PostgresContacts
 from ctc_ari.store.directory import PostgresDirectory
 from ctc_ari.store.idempotency import PostgresIdempotencyKeys
+from ctc_ari.store.log_keeper import LogKeeper
 from ctc_ari.store.migrate import ensure_current
-from ctc_ari.store.outbox import PostgresOutbox
+from ctc_ari.store.outbox import PostgresOutbox, enqueue
 from ctc_ari.store.pool import Pool, open_pool
+from ctc_ari.store.record_files import RecordFiles
+from ctc_ari.store.spool import Spool
 from ctc_ari.store.webhooks import PostgresWebhooks, ensure_crm
 from ctc_ari.webhooks.sender import WebhookSender
 from ctc_ari.webhooks.worker import DeliveryWorker
@@ -87,10 +92,13 @@ async def _serve(config: Config, stop: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> AsyncIterator[str]:
+async def service(
+    config: Config, *, listeners: Sequence[Listener] = (), asterisk_folder: Path | None = None
+) -> AsyncIterator[str]:
     """The whole service, for as long as the block runs; yields its address. Raises ConfigError, SetupError.
 
-    `listeners` hear everything that happens to calls.
+    `listeners` hear everything that happens to calls. `asterisk_folder` is where the private Asterisk's files are, if
+    not below `database.data_dir`.
     """
     if not config.asterisk.nodes:
         raise ConfigError("asterisk.nodes: name the Asterisk to use, as config.yaml shows")
@@ -115,10 +123,21 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
         crm = crm_of(config, crms, directory, administration.remember_agent, encode_notice)
         stack.callback(crm.close)
         await ensure_crm(pool, crm.told)
+        outbox = PostgresOutbox(pool)
         subscriptions = Subscriptions({"webhook": encode_notice, "crm": crm.encode})
-        store = PostgresCallStore(pool, url, subscriptions)
+        #: Before anything is written that somebody wants to be told of.
+        subscriptions.replace(await outbox.enabled())
+        logged = partial(_logged, events, subscriptions)
+        tell = partial(enqueue, subscriptions)
+        data = Path(config.database.data_dir)
+        spool = await asyncio.to_thread(Spool, data / "spool", f"calls-{config.asterisk.app}")
+        stack.callback(spool.close)
+        store = PostgresCallStore(
+            pool, url, spool=spool, subscriptions=subscriptions, in_transaction=tell, on_logged=logged
+        )
         await stack.enter_async_context(_background(store.run(), "store"))
         stack.push_async_callback(store.flush, FLUSH_SECONDS)
+        await store.recover()
 
         normalise, spelling = NumberPolicy(config.numbers).normalise, Spelling(config.numbers.default_region)
         desk: Desk
@@ -139,7 +158,7 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
         )
         metrics.watch(desk, connected=lambda: gateway.connected, unsaved=lambda: store.unsaved)
         deliveries = DeliveryWorker(
-            PostgresOutbox(pool),
+            outbox,
             subscriptions,
             {"webhook": WebhookSender(remote), "crm": crm.sender(desk)},
             keep_seconds=config.webhooks.keep_days * 24 * 3600.0,
@@ -150,6 +169,21 @@ async def service(config: Config, *, listeners: Sequence[Listener] = ()) -> Asyn
         await desk.load()
         stack.callback(desk.close)
         await stack.enter_async_context(_background(gateway.run(), "gateway"))
+
+        keeper = LogKeeper(
+            pool,
+            lambda: house_of(directory.all_agents(), config.asterisk.trunk, spelling.spell),
+            in_transaction=tell,
+            on_logged=logged,
+        )
+        await stack.enter_async_context(_background(keeper.run(), "log"))
+        files = RecordFiles(
+            pool,
+            (asterisk_folder or data / "asterisk") / "log",
+            data / "spool" / f"records-{config.asterisk.app}.json",
+            not_written=gateway.connect_records,
+        )
+        await stack.enter_async_context(_background(files.run(), "records"))
 
         async def check() -> Mapping[str, str | None]:
             asterisk, database = await asyncio.gather(gateway.probe(), store.probe())
@@ -200,6 +234,12 @@ async def _close_pool(pool: Pool) -> None:
             await pool.close()
             return
     pool.terminate()
+
+
+def _logged(events: Broadcast, subscriptions: Subscriptions, told: Logged) -> None:
+    """A row of the log was committed, and what webhooks are told of it."""
+    events.heard(told)
+    subscriptions.enqueued()
 
 
 @asynccontextmanager

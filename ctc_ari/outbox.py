@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 import structlog
 
-from ctc_ari.calls.ports import Happening
+from ctc_ari.calls.ports import Happening, Logged
 from ctc_ari.errors import BadRequest
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Outcome",
     "Send",
     "Subscriptions",
+    "Told",
     "Webhook",
     "WebhookKind",
     "Webhooks",
@@ -76,6 +77,8 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 WebhookKind = Literal["webhook", "crm"]
 DeliveryState = Literal["pending", "delivered", "failed"]
+#: What webhooks are told of.
+Told: TypeAlias = Happening | Logged
 IpAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -104,7 +107,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
         """Without secrets: what is printed ends in a log."""
         return f"Webhook(id={self.id!r}, kind={self.kind!r}, enabled={self.enabled})"
 
-    def wants(self, happening: Happening) -> bool:
+    def wants(self, happening: Told) -> bool:
         """Whether it is told of this."""
         if self.types is not None and happening.event not in self.types:
             return False
@@ -188,7 +191,7 @@ class DeliveryPage(msgspec.Struct, frozen=True):
 
 
 #: What happened -> the text that is sent; None: nothing.
-Encode = Callable[[Happening], str | None]
+Encode = Callable[[Told], str | None]
 
 
 class Send(Protocol):
@@ -278,15 +281,17 @@ class Subscriptions:
         self._webhooks = tuple(webhooks)
 
     def when_enqueued(self, wake: Callable[[], None]) -> None:
-        """Called when deliveries were committed."""
+        """Called when deliveries may have been committed."""
         self._on_enqueued.append(wake)
 
     def enqueued(self) -> None:
-        """Deliveries were committed."""
+        """Something was committed that somebody may have been told of."""
+        if not self._webhooks:
+            return
         for wake in self._on_enqueued:
             wake()
 
-    def messages(self, happening: Happening) -> list[Message]:
+    def messages(self, happening: Told) -> list[Message]:
         """What is to be sent of it. Never raises: a mistake here must not keep a call from being written."""
         if not self._webhooks:
             return []

@@ -22,9 +22,14 @@ MODULES = sorted(
 #: Pure: given data, and the time where it matters.
 _PURE_IN_CALLS = (
     *("model", "inputs", "effects", "engine", "steps", "outbound", "inbound", "transfer", "sides", "controls"),
-    *("resume", "outcomes", "policy", "numbers", "dialling"),
+    *("resume", "outcomes", "policy", "numbers", "dialling", "requests", "recall", "referral", "handover"),
 )
-PURE = ["ctc_ari.ari.messages", *(f"ctc_ari.calls.{name}" for name in _PURE_IN_CALLS)]
+_PURE_IN_LOG = ("row", "calls", "records", "legs", "cdr", "merge", "keep", "house")
+PURE = [
+    "ctc_ari.ari.messages",
+    *(f"ctc_ari.log.{name}" for name in _PURE_IN_LOG),
+    *(f"ctc_ari.calls.{name}" for name in _PURE_IN_CALLS),
+]
 
 #: Modules without a test file of their own name, and the one that tests them.
 TESTED_ELSEWHERE = {
@@ -41,6 +46,8 @@ TESTED_ELSEWHERE = {
     "ctc_ari.errors": "test_architecture.py",
     "ctc_ari.crm.builtin": "crm/test_choice.py",
     "ctc_ari.crm.port": "crm/test_choice.py",
+    "ctc_ari.log.house": "log/test_cdr.py",
+    "ctc_ari.log.row": "log/test_calls.py",
     "ctc_ari.logs": "http/test_observe.py",
     "ctc_ari.webhooks.sender": "webhooks/test_worker.py",
 }

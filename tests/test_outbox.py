@@ -20,6 +20,7 @@ from ctc_ari.outbox import (
     Message,
     NewWebhook,
     Subscriptions,
+    Told,
     Webhook,
     check_webhook,
     is_public,
@@ -63,7 +64,7 @@ def test_what_concerns_one_agent_only_is_told_to_hers() -> None:
 def test_an_event_is_encoded_once_for_all_and_not_at_all_for_nobody() -> None:
     encoded: list[str] = []
 
-    def encode(happening: Happening) -> str:
+    def encode(happening: Told) -> str:
         encoded.append(happening.event)
         return "{}"
 
@@ -76,7 +77,7 @@ def test_an_event_is_encoded_once_for_all_and_not_at_all_for_nobody() -> None:
 
 
 def test_a_mistake_in_an_encoder_keeps_no_call_from_being_written() -> None:
-    def encode(happening: Happening) -> str:
+    def encode(happening: Told) -> str:
         raise RuntimeError("a mistake")
 
     subscriptions = Subscriptions({"webhook": encode, "crm": lambda happening: "{}"})
@@ -88,6 +89,9 @@ def test_whoever_waits_is_told_that_something_was_enqueued() -> None:
     woken: list[int] = []
     subscriptions = Subscriptions({})
     subscriptions.when_enqueued(lambda: woken.append(1))
+    subscriptions.enqueued()
+    assert woken == [], "nobody was told"
+    subscriptions.replace([Webhook(id="a", url=URL)])
     subscriptions.enqueued()
     assert woken == [1]
 

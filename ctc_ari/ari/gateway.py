@@ -123,6 +123,11 @@ class Gateway:
         """Let the dialplan go on with it."""
         self._send_unheard([Rest("POST", f"channels/{channel}/continue")])
 
+    def connect_records(self) -> None:
+        """Let Asterisk look for its records' database again: one that was away at its start is never asked again."""
+        modules = ("cdr_pgsql.so", "cel_pgsql.so")
+        self._send_unheard([Rest(verb, f"asterisk/modules/{name}") for name in modules for verb in ("DELETE", "POST")])
+
     def _send_unheard(self, requests: Sequence[Rest]) -> None:
         if self._transport is not None and requests:
             self._transport.send([(rest, lambda _status, _body: None) for rest in requests], requests[0].path)

@@ -18,7 +18,7 @@ from typing import Protocol
 
 import structlog
 
-from ctc_ari.calls.ports import Happening
+from ctc_ari.calls.ports import Happening, Logged
 
 __all__ = ["Audience", "Broadcast", "Encode", "Outlet"]
 
@@ -36,7 +36,7 @@ SLICE, PAUSE_SECONDS = 20, 0.001
 CHUNK = 200
 
 #: An event's id and what happened -> its bytes on the wire.
-Encode = Callable[[int, Happening], bytes]
+Encode = Callable[[int, Happening | Logged], bytes]
 #: The e-mail addresses of the agents whose calls are told; None: all calls.
 Audience = frozenset[str] | None
 
@@ -61,12 +61,12 @@ class Outlet(Protocol):
 class _Event:
     __slots__ = ("agents", "at", "content", "id")
 
-    def __init__(self, event_id: int, happening: Happening) -> None:
+    def __init__(self, event_id: int, happening: Happening | Logged) -> None:
         self.id = event_id
         self.at = happening.at
         self.agents = happening.audience
         #: Its bytes, once somebody wanted them.
-        self.content: Happening | bytes = happening
+        self.content: Happening | Logged | bytes = happening
 
 
 class _Listener:
@@ -122,7 +122,7 @@ class Broadcast:
 
     # what happens
 
-    def heard(self, happening: Happening) -> None:
+    def heard(self, happening: Happening | Logged) -> None:
         """Something happened; it is told in a moment."""
         self._newest += 1
         if self._listeners:
@@ -240,6 +240,6 @@ class Broadcast:
             event.content = encoded = self._encode(event.id, happening)
         except Exception:
             #: A mistake of ours with one call must not silence the others.
-            log.exception("event cannot be encoded", call=happening.call.id, type=happening.event)
+            log.exception("event cannot be encoded", event_id=event.id, type=happening.event)
             event.content = encoded = b""
         return encoded

@@ -88,8 +88,6 @@ log = structlog.get_logger(__name__)
 HOUSEKEEPING_SECONDS = 10.0
 #: Seconds an answer of Asterisk may be overdue before new calls are refused, so that those it has do not suffer.
 MOST_BEHIND = 0.25
-#: How often the row of a call that goes on without one is tried again.
-STORE_RETRY_SECONDS = 0.5
 
 
 class Desk:
@@ -150,6 +148,7 @@ class Desk:
             device=device,
             number=command.number,
             contact=command.contact,
+            contact_by="record" if command.contact else None,
             agent_leg=Leg(channel_id(call_id, "agent"), endpoint),
             customer_leg=Leg(channel_id(call_id, "customer"), self._dialling.trunk(command.number)),
             agent_ring_timeout=self._asterisk.ring_timeout.agent,
@@ -322,6 +321,8 @@ class Desk:
     def _handle(self, entry: Entry, happened: Input, wish: Wish | None) -> None:
         before = entry.call
         after, effects = step(before, happened, self._clock())
+        if before.live and not after.interrupted and not self._telephony.connected:
+            after = replace(after, interrupted=True)
         if handler_of(before, happened) is ignore:
             log.debug("ignored", call=before.id, phase=before.phase, input=type(happened).__name__)
             return
@@ -349,7 +350,7 @@ class Desk:
                 case Refuse(error) if wish:
                     wish.refuse(error())
                 case HandOver(successor, together):
-                    self._begin_successor(entry, successor, together, wish)
+                    self._begin_successor(successor, together, wish)
                 case FindAgent(position):
                     self._enqueue(entry, self._reception.next_agent(call, position), None)
         if wish:
@@ -449,30 +450,15 @@ class Desk:
 
     # transfers
 
-    def _begin_successor(
-        self, predecessor: Entry, successor: Call, together: Sequence[Effect], wish: Wish | None
-    ) -> None:
+    def _begin_successor(self, successor: Call, together: Sequence[Effect], wish: Wish | None) -> None:
         if successor.id in self._roster:
             #: Begun by a service that was killed before it had written that the predecessor has ended.
             return
-        entry = Entry(successor, row=False)
+        #: It goes on whether or not the database is there; its row comes with its first state, before this one's end.
+        entry = Entry(successor, row=True)
         self._roster.add(entry)
         self._settle(entry, successor, (*together, Announce("call.created"), Announce("call.answered")), wish)
-        #: Until the successor's row is there, the predecessor's tells the next service how to come to it.
-        predecessor.row = False
-        self._in_background(self._store_successor(predecessor, entry))
-
-    async def _store_successor(self, predecessor: Entry, entry: Entry) -> None:
-        """It goes on whether or not the database is there; its row comes when it can."""
-        while entry.call.live:
-            try:
-                await self._store.add(entry.call)
-                break
-            except DatabaseUnreachable:
-                await asyncio.sleep(STORE_RETRY_SECONDS)
-        entry.row = predecessor.row = True
-        self._write(entry)
-        self._write(predecessor, urgent=True)
+        self._write(entry, urgent=True)
 
     def _in_background(self, work: Coroutine[None, None, None]) -> None:
         task = self._loop.create_task(work)
@@ -510,7 +496,7 @@ class Desk:
         """Take over the open calls of this node from the database. Raises DatabaseUnreachable."""
         now = self._clock()
         for call, seq in await self._store.load_live(self._telephony.node):
-            self._roster.add(Entry(call, row=True, seq=seq))
+            self._roster.add(Entry(replace(call, interrupted=True), row=True, seq=seq))
             self._recent.remember(call.agent.email, call.number, call.id, call.created_at)
         for call in await self._store.load_recent(self._telephony.node, now - self._window):
             self._recent.remember(call.agent.email, call.number, call.id, call.created_at)

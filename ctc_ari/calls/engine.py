@@ -71,7 +71,7 @@ from ctc_ari.calls.inputs import (
 )
 from ctc_ari.calls.model import Call, EndedBy, EndReason, LegStage, Phase, Role
 from ctc_ari.calls.resume import dialled_already, is_beside, missed, reassert, resume, watch_again
-from ctc_ari.calls.sides import SIDES, move_to, side_of, stop_supervising, supervise
+from ctc_ari.calls.sides import SIDES, move_to, release_sides, side_of, spy_again, stop_supervising, supervise
 from ctc_ari.calls.steps import CLEANUP_RETRY, RINGING_GRACE, Handler, Step, clean_up, end, ignore, refuse, stage
 
 __all__ = ["TABLE", "WISHES", "begin", "handler_of", "ignore", "refuse", "step"]
@@ -89,13 +89,30 @@ def begin(call: Call, now: float) -> Step:
 
 def step(call: Call, happened: Input, now: float) -> Step:
     """The call after this input, and what is to be done; `now` is Unix time in seconds."""
-    return handler_of(call, happened)(call, happened, now)
+    after, effects = handler_of(call, happened)(call, happened, now)
+    if after.supervisors and after.partner is not None and after.partner != call.partner:
+        after, anew = spy_again(after)
+        effects = (*effects, *anew)
+    if isinstance(happened, Observed) and call.live and not after.interrupted:
+        after = replace(after, interrupted=True)
+    if after.customer_waits is not call.customer_waits:
+        after = _count_waiting(after, now)
+    return after, effects
+
+
+def _count_waiting(call: Call, now: float) -> Call:
+    """How long the customer had nobody to talk with."""
+    if call.customer_waits:
+        return replace(call, waiting_since=now)
+    since = now if call.waiting_since is None else call.waiting_since
+    return replace(call, waited=call.waited + now - since, waiting_since=None)
 
 
 def handler_of(call: Call, happened: Input) -> Handler:
     """What deals with it: the table's entry, or that of `SIDES` for a channel beside the conversation."""
     match happened:
-        case RequestFailed(Watch(), 404):
+        case RequestFailed(Watch(), 422):
+            #: "Event source does not exist" (Asterisk 22.10.1).
             return _gone_unwatched
     if call.others and call.live and (side := side_of(happened)):
         return SIDES[side, type(happened)]
@@ -246,9 +263,14 @@ def _caught_up(call: Call, observed: Observed, now: float) -> Step:
     if observed.asterisk_started != call.asterisk_started:
         return end(call, EndReason.LOST, "system", now)
     watched, known = watch_again(call), dialled_already(call, observed)
+    left: tuple[Effect, ...] = ()
+    if call.leg("target").exists and observed.stage("target") is observed.stage("agent") is None:
+        #: Both have gone, whoever went first: the customer waits for the agent to be rung again.
+        call, left = release_sides(replace(stage(call, "agent", LegStage.GONE), muted=False))
     call, effects = _catch_up(call, missed(call, observed), now)
     effects = tuple(effect for effect in effects if effect not in known)
-    return call, (*watched, *effects, *(effect for effect in reassert(call, observed) if effect not in effects))
+    again = (effect for effect in reassert(call, observed) if effect not in effects)
+    return call, (*watched, *left, *effects, *again)
 
 
 def _observed_ending(call: Call, observed: Observed, _now: float) -> Step:

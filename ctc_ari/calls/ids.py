@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 
-__all__ = ["belongs_to", "new_call_id"]
+__all__ = ["belongs_to", "is_call_id", "new_call_id"]
 
 
 def new_call_id(app: str, now: float) -> str:
@@ -14,6 +14,11 @@ def new_call_id(app: str, now: float) -> str:
     chance = secrets.randbits(74)
     value = milliseconds << 80 | 0x7 << 76 | (chance >> 62) << 64 | 0b10 << 62 | chance & (1 << 62) - 1
     return f"{app}-{value:032x}"
+
+
+def is_call_id(name: str) -> bool:
+    """Whether a service, under whatever name, chose this id."""
+    return re.fullmatch(r".+-[0-9a-f]{32}", name) is not None
 
 
 def belongs_to(app: str, call_id: str) -> bool:

@@ -175,6 +175,7 @@ def nobody_found(call: Call, nobody: NobodyFound, now: float) -> Step:
     call = replace(
         call,
         phase=Phase.ANNOUNCING,
+        decided_at=now,
         end_reason=call.refusal or (EndReason.AGENT_BUSY if nobody.busy else EndReason.UNREACHABLE),
         ended_by="agent",
         deadline=now + MESSAGE_SECONDS,

@@ -235,6 +235,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     #: E.164, with `+`.
     number: str
     contact: Contact | None = None
+    #: Whether the call was placed from that record, or it is who has the number.
+    contact_by: Literal["record", "number"] | None = None
     agent_leg: Leg
     customer_leg: Leg
     #: Whatever other channels the call has at the moment.
@@ -272,9 +274,16 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float
     agent_answered_at: float | None = None
     answered_at: float | None = None
+    #: When it was clear that there will be no conversation; whoever waits may hear why until the call ends.
+    decided_at: float | None = None
     ended_at: float | None = None
     end_reason: EndReason | None = None
     ended_by: EndedBy | None = None
+    #: Seconds for which the customer had nobody to talk with since the answer, and since when that is so again.
+    waited: float = 0.0
+    waiting_since: float | None = None
+    #: We were away meanwhile: Asterisk's own records know better what happened when.
+    interrupted: bool = False
     #: When the engine wants to be woken if nothing happens before.
     deadline: float | None = None
 
@@ -304,11 +313,34 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(supervisor.number for supervisor in self.supervisors if supervisor.mode != "barge")
 
     @property
+    def partner(self) -> Role | None:
+        """Whom the agent hears; nobody: she waits, or whom she talked with does."""
+        if self.phase is Phase.CONSULTING and self.transfers[-1].state == "talking":
+            return self.transfers[-1].with_
+        return "customer" if self.phase is Phase.TALKING and not self.on_hold else None
+
+    @property
     def on_hold(self) -> bool:
         """Whether the customer hears music instead of the agent."""
         if self.phase is Phase.CONSULTING:
             return self.transfers[-1].with_ == "target"
         return self.held or self.held_by_phone
+
+    @property
+    def customer_waits(self) -> bool:
+        """Whether somebody who was answered has nobody to talk with."""
+        if self.answered_at is None or not self.live:
+            return False
+        parked = bool(self.transfers and self.transfers[-1].parked)
+        match self.phase:
+            case Phase.RECALLING:
+                return True
+            case Phase.TRANSFERRING:
+                return parked or self.held_by_phone
+            case Phase.CONSULTING:
+                return (parked and self.transfers[-1].with_ == "target") or self.held_by_phone
+            case _:
+                return self.held or self.held_by_phone
 
     @property
     def missed(self) -> bool:

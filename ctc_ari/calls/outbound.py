@@ -66,7 +66,9 @@ TONE_SECONDS = 3.0
 
 def stored(call: Call, stored: Stored, now: float) -> Step:
     """Ring the agent, and nothing beside it that could delay that."""
-    call = replace(call, stored=True, contact=call.contact or stored.contact)
+    if call.contact is None and stored.contact is not None:
+        call = replace(call, contact=stored.contact, contact_by="number")
+    call = replace(call, stored=True)
     if call.direction == "inbound":
         return offering(call)
     call = replace(
@@ -234,6 +236,7 @@ def tell_agent(before: Call, call: Call, reason: EndReason, now: float) -> Step:
     call = replace(
         call,
         phase=Phase.ANNOUNCING,
+        decided_at=now,
         end_reason=reason,
         ended_by="system" if reason in (EndReason.LOST, EndReason.FAILED) else "customer",
         deadline=now + TONE_SECONDS,

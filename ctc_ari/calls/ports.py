@@ -10,6 +10,7 @@ import msgspec
 from ctc_ari.calls.effects import Request
 from ctc_ari.calls.inputs import Input
 from ctc_ari.calls.model import Call, Contact, LegStage
+from ctc_ari.log.row import LogRow
 
 __all__ = [
     "NOT_SENT",
@@ -20,6 +21,7 @@ __all__ = [
     "Happening",
     "Heard",
     "Listener",
+    "Logged",
     "Referred",
     "Replied",
     "Snapshot",
@@ -57,6 +59,22 @@ class Happening(msgspec.Struct, frozen=True):
         if transfer and transfer.target.agent.email and self.event.startswith("call.transfer_"):
             return self.call.agent.email, transfer.target.agent.email
         return (self.call.agent.email,)
+
+
+class Logged(msgspec.Struct, frozen=True):
+    """A call's row in the log is written: final, complete, told once; `call_id` and `seq` place it in the journal."""
+
+    row: LogRow
+    call_id: str
+    #: Unix seconds.
+    at: float
+    seq: int
+    event: str = "call.logged"
+
+    @property
+    def audience(self) -> tuple[str, ...]:
+        """The agents who are told: all whose call it was."""
+        return self.row.agent_emails
 
 
 #: Must not block and must not raise.

@@ -215,7 +215,10 @@ def _waiting(call: Call, observed: Observed) -> tuple[Effect, ...]:
     waits: tuple[Effect, ...] = (StartRingback("customer"),)
     if call.phase is Phase.CONSULTING:
         inside = ("second" if transfer.by == "phone" else "agent", transfer.with_)
-        waits = (Mute("agent", call.muted), Music("customer" if transfer.with_ == "target" else "target", True))
+        #: Whether ringback was stopped when the target answered is not known.
+        quiet = (StopRingback(inside[0]),) if transfer.state == "talking" else ()
+        waiting = "customer" if transfer.with_ == "target" else "target"
+        waits = (*quiet, Mute("agent", call.muted), Music(waiting, True))
     out = tuple(role for role in _PARTIES if role in observed.bridged - {*inside} and call.leg(role).exists)
     missing = tuple(role for role in inside if role not in observed.bridged)
     return (
@@ -230,7 +233,7 @@ def _talking(call: Call, observed: Observed) -> tuple[Effect, ...]:
     if call.direction == "inbound" and not call.transferred_from:
         answered = observed.customer is LegStage.UP
         answer = (Keep("customer"),) if answered else (AnswerLeg("customer"), Keep("customer"))
-    quiet = (StopRingback("customer"),) if call.transfers or call.transferred_from else ()
+    quiet = (StopRingback("customer"), StopRingback()) if call.transfers or call.transferred_from else ()
     together = () if observed.bridged >= {"agent", "customer"} else (BridgeLegs(),)
     #: Her phone's own hold plays music, too, and that is Asterisk's.
     music = () if call.held_by_phone and not call.held else (Music("customer", call.held),)

@@ -41,7 +41,7 @@ from ctc_ari.calls.model import Call, LegStage, Phase, Role, Supervisor
 from ctc_ari.calls.steps import Handler, Step, add_leg, dismiss, drop, ignore, stage
 from ctc_ari.errors import SupervisorNotFound, WrongState
 
-__all__ = ["SIDES", "barging", "move_to", "release_sides", "side_of", "stop_supervising", "supervise"]
+__all__ = ["SIDES", "barging", "move_to", "release_sides", "side_of", "spy_again", "stop_supervising", "supervise"]
 
 
 def side_of(happened: Input) -> str:
@@ -87,7 +87,7 @@ def _moved(call: Call, answered: LegAnswered, _now: float) -> Step:
     if held_there:
         #: The phone that held the call takes its music along only if we say so.
         muted = (*muted, Music("customer", False), Announce("call.resumed"))
-    call, spies = _spy_again(call)
+    call, spies = spy_again(call)
     return call, (*muted, BridgeLegs(("agent",)), HangUpLeg(former), *spies, Announce("call.device_changed"))
 
 
@@ -184,8 +184,12 @@ def _spy_ready(call: Call, ready: LegReady | LegAnswered, _now: float) -> Step:
     return stage(call, ready.role, LegStage.UP), (BridgeLegs(both, supervisor.number),)
 
 
-def _spy_again(call: Call) -> Step:
-    """The agent's channel is another one: whoever listened to the old one listens to this."""
+def spy_again(call: Call) -> Step:
+    """Whoever listens, listens anew.
+
+    The agent's channel may be another one, or what she hears begin again after a pause: of that, a channel that has
+    listened since before hears only her own voice now and then (Asterisk 22.10, on a busy machine).
+    """
     effects: tuple[Effect, ...] = ()
     for supervisor in call.supervisors:
         role = f"spy:{supervisor.id}"

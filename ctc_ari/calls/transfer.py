@@ -358,7 +358,8 @@ def _come_back(call: Call, state: TransferState, reason: str | None, now: float)
     before: tuple[Effect, ...] = (*released, *hung_up_second, *told)
     event = Announce("call.transfer_cancelled")
     if not call.agent_leg.exists and transfer.parked:
-        return recall(call, (*before, event), now)
+        waits = () if blind else (Music("customer", False), StartRingback("customer"))
+        return recall(call, (*before, *waits, event), now)
     if not call.agent_leg.exists:
         call, stopped = pause_recording(call)
         return recall(call, (*before, *stopped, UnbridgeLegs(("customer",)), StartRingback("customer"), event), now)

@@ -15,6 +15,7 @@ import click
 from ctc_ari import __version__
 from ctc_ari.cli.agents import agent
 from ctc_ari.cli.contacts import contact
+from ctc_ari.cli.log import cdr, log
 from ctc_ari.cli.options import config_option, configuration, configuration_file
 from ctc_ari.cli.tokens import token
 
@@ -215,9 +216,12 @@ def render_asterisk(out: Path) -> None:
     """
     from ctc_ari.cli.asterisk import installation
     from ctc_ari.runtime.asterisk import command, render
+    from ctc_ari.runtime.postgres import address
 
-    found = installation()
-    render(configuration(), out, found)
+    found, config = installation(), configuration()
+    url = config.database.url
+    records = address(Path(config.database.data_dir)) if url == "embedded" else url
+    render(config, out, found, records=records)
     click.echo(f"written to {out}; this runs it:")
     click.echo(" ".join(command(found, out)))
 
@@ -225,3 +229,5 @@ def render_asterisk(out: Path) -> None:
 cli.add_command(agent)
 cli.add_command(token)
 cli.add_command(contact)
+cli.add_command(log)
+cli.add_command(cdr)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from ctc_ari.calls.commands import CallDesk
 from ctc_ari.calls.model import Agent
-from ctc_ari.calls.ports import CallStore, Happening
+from ctc_ari.calls.ports import CallStore
 from ctc_ari.directory import ContactRecord, Directory
-from ctc_ari.outbox import Attempt, Delivery, Send, Webhook
+from ctc_ari.outbox import Attempt, Delivery, Send, Told, Webhook
 
 __all__ = ["BuiltinCrm"]
 
@@ -32,7 +32,7 @@ class BuiltinCrm:
         """Nothing."""
         return None
 
-    def encode(self, happening: Happening) -> str | None:
+    def encode(self, happening: Told) -> str | None:
         """Nothing."""
         return None
 

@@ -15,7 +15,7 @@ import structlog
 
 from ctc_ari.calls.commands import CallDesk
 from ctc_ari.calls.model import Agent, Contact
-from ctc_ari.calls.ports import CallStore, Happening
+from ctc_ari.calls.ports import CallStore
 from ctc_ari.config import CrmHttp
 from ctc_ari.config_rules import check_agent_fields
 from ctc_ari.crm.answers import Document, decode, text_at
@@ -23,15 +23,15 @@ from ctc_ari.crm.cache import PATIENCE, Cache
 from ctc_ari.crm.contacts import StoreWithContacts
 from ctc_ari.directory import ContactRecord, Directory
 from ctc_ari.errors import AgentNotFound, ConfigError, ContactNotFound, CrmUnreachable, CtcError
-from ctc_ari.outbox import Attempt, Delivery, Encode, Send, Webhook
+from ctc_ari.outbox import Attempt, Delivery, Encode, Send, Told, Webhook
 from ctc_ari.remote import Remote
 
 __all__ = ["CallsPush", "HttpCrm"]
 
 log = structlog.get_logger(__name__)
 
-#: What is pushed; `call.logged`, which is final, takes its place as soon as calls have their row in the log.
-PUSHED = ("call.ended",)
+#: What is pushed: a call's row in the log, which is final and complete.
+PUSHED = ("call.logged",)
 LONGEST_ID, LONGEST_NAME = 128, 80
 
 
@@ -75,7 +75,7 @@ class HttpCrm:
         """Finished calls, if it wants them."""
         return PUSHED if self._settings.calls_url is not None else None
 
-    def encode(self, happening: Happening) -> str | None:
+    def encode(self, happening: Told) -> str | None:
         """As a webhook has it."""
         return self._encode(happening)
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ctc_ari.calls.commands import CallDesk
-from ctc_ari.calls.ports import CallStore, Happening
+from ctc_ari.calls.ports import CallStore
 from ctc_ari.directory import People
-from ctc_ari.outbox import Send
+from ctc_ari.outbox import Send, Told
 
 __all__ = ["Crm"]
 
@@ -21,7 +21,7 @@ class Crm(People, Protocol):
         """The events that it hears of; None: none, ever."""
         ...
 
-    def encode(self, happening: Happening) -> str | None:
+    def encode(self, happening: Told) -> str | None:
         """Such an event in its words; None: this one is nothing to it."""
         ...
 

@@ -14,11 +14,11 @@ import structlog
 from ctc_ari.calls.commands import CallDesk
 from ctc_ari.calls.inputs import HangUp
 from ctc_ari.calls.model import Agent, Call, EndReason
-from ctc_ari.calls.ports import Happening
+from ctc_ari.calls.ports import Logged
 from ctc_ari.crm.builtin import BuiltinCrm
 from ctc_ari.directory import Directory
 from ctc_ari.errors import CtcError
-from ctc_ari.outbox import Attempt, Delivery, Send, Webhook
+from ctc_ari.outbox import Attempt, Delivery, Send, Told, Webhook
 from ctc_ari.remote import Remote
 
 __all__ = ["ZammadCrm", "cause_of"]
@@ -109,11 +109,13 @@ class ZammadCrm(BuiltinCrm):
         """A POST of each, and what Zammad answers."""
         return _Zammad(self._url, self._remote, desk)
 
-    def encode(self, happening: Happening) -> str | None:
+    def encode(self, happening: Told) -> str | None:
         """None for calls between agents, which are no customer's."""
-        call = happening.call
         name = _NAMES.get(happening.event)
-        if name is None or call.direction == "internal":
+        if name is None or isinstance(happening, Logged):
+            return None
+        call = happening.call
+        if call.direction == "internal":
             return None
         inbound = call.direction == "inbound"
         customer = call.number.removeprefix("+") or ANONYMOUS

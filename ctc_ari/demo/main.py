@@ -84,10 +84,12 @@ async def _demo(port: int, directory: Path) -> None:
         token = await _people(url, config)
         _step(f"Asterisk {'.'.join(map(str, installation.version))}")
         await stack.enter_async_context(
-            asterisk.running(config, directory / "asterisk", installation, carrier_bind=carrier)
+            asterisk.running(config, directory / "asterisk", installation, carrier_bind=carrier, records=url)
         )
         _step("service")
-        address = await stack.enter_async_context(service(config, listeners=(Story(_say).heard,)))
+        listeners = (Story(_say).heard,)
+        folder = directory / "asterisk"
+        address = await stack.enter_async_context(service(config, listeners=listeners, asterisk_folder=folder))
         await _ready(address)
         _welcome(address, token, config)
         await asyncio.Event().wait()

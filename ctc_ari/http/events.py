@@ -15,13 +15,24 @@ from typing import NamedTuple
 import msgspec
 from aiohttp import hdrs, web
 
-from ctc_ari.calls.ports import Happening
+from ctc_ari.calls.ports import Happening, Logged
 from ctc_ari.directory import Principal
 from ctc_ari.errors import BadRequest, CtcError, Unauthorized
 from ctc_ari.http.calls import CallList, CallView, moment, view
+from ctc_ari.http.log_view import LogView, log_view
 from ctc_ari.http.services import LONGEST_TOKEN, Services, bearer_tokens, is_plain
 
-__all__ = ["Event", "Events", "Notice", "Resumed", "Snapshot", "encode_event", "encode_notice"]
+__all__ = [
+    "Event",
+    "Events",
+    "LoggedEvent",
+    "LoggedNotice",
+    "Notice",
+    "Resumed",
+    "Snapshot",
+    "encode_event",
+    "encode_notice",
+]
 
 PATH = "/api/v1/events"
 SUBPROTOCOL = "ctc.events"
@@ -50,12 +61,29 @@ class Event(msgspec.Struct, frozen=True):
     data: CallView
 
 
+class LoggedEvent(msgspec.Struct, frozen=True):
+    """A call's row in the log is written: `call.logged`."""
+
+    id: int
+    type: str
+    timestamp: str
+    data: LogView
+
+
 class Notice(msgspec.Struct, frozen=True):
-    """The same for a webhook (Standard Webhooks): its id travels in a header."""
+    """An event for a webhook (Standard Webhooks): its id travels in a header."""
 
     type: str
     timestamp: str
     data: CallView
+
+
+class LoggedNotice(msgspec.Struct, frozen=True):
+    """The same of a row in the log."""
+
+    type: str
+    timestamp: str
+    data: LogView
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -90,13 +118,17 @@ SIGNED_OUT = Close(4401, b"the token or session is not valid, or not any more")
 _encode = msgspec.json.encode
 
 
-def encode_event(event_id: int, happening: Happening) -> bytes:
+def encode_event(event_id: int, happening: Happening | Logged) -> bytes:
     """The event as a frame, the same for everybody who hears it."""
+    if isinstance(happening, Logged):
+        return frame(_encode(LoggedEvent(event_id, happening.event, moment(happening.at), log_view(happening.row))))
     return frame(_encode(Event(event_id, happening.event, moment(happening.at), view(happening.call))))
 
 
-def encode_notice(happening: Happening) -> str:
+def encode_notice(happening: Happening | Logged) -> str:
     """What a webhook is sent of it."""
+    if isinstance(happening, Logged):
+        return _encode(LoggedNotice(happening.event, moment(happening.at), log_view(happening.row))).decode()
     return _encode(Notice(happening.event, moment(happening.at), view(happening.call))).decode()
 
 

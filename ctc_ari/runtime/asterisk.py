@@ -210,10 +210,16 @@ def _complaint(out: Path | None) -> str:
 
 @asynccontextmanager
 async def running(
-    config: Config, out: Path, installation: Installation, *, carrier_bind: str | None = None, grace: float = 5.0
+    config: Config,
+    out: Path,
+    installation: Installation,
+    *,
+    carrier_bind: str | None = None,
+    records: str | None = None,
+    grace: float = 5.0,
 ) -> AsyncIterator[processes.Process]:
     """Renders to `out`, runs Asterisk until the block ends, and leaves nothing running. Raises SetupError."""
-    render(config, out, installation, carrier_bind=carrier_bind)
+    render(config, out, installation, carrier_bind=carrier_bind, records=records)
     check_ports(config, carrier_bind)
     for name in ("messages", "console"):  # of an earlier run: its errors are not ours
         (out / "log" / name).unlink(missing_ok=True)
@@ -228,4 +234,7 @@ async def running(
 
 def _environment() -> dict[str, str]:
     """Only what Asterisk needs: secrets in our environment are none of its business."""
-    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ", "TMPDIR") if name in os.environ}
+    #: A database that is away must not hold up what Asterisk records of other calls: libpq gives up after 2 s.
+    return {"PGCONNECT_TIMEOUT": "2"} | {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ", "TMPDIR") if name in os.environ
+    }

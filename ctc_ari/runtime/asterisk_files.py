@@ -19,7 +19,7 @@ from ctc_ari.runtime.installation import Installation
 __all__ = ["render", "run_dir", "templates"]
 
 #: Files that hold a password.
-SECRET_FILES = frozenset({"ari.conf", "pjsip.conf"})
+SECRET_FILES = frozenset({"ari.conf", "pjsip.conf", "cdr_pgsql.conf", "cel_pgsql.conf"})
 #: `sun_path` in sys/un.h has 108 bytes, one of them a final zero; Asterisk cuts longer paths without a word.
 _SOCKET_PATH_MAX = 107
 _FOLDER = "asterisk-config"
@@ -34,12 +34,20 @@ def templates() -> Path:
     raise SetupError(f"the folder {_FOLDER} is missing: install ctc-ari again")
 
 
-def render(config: Config, out: Path, installation: Installation, *, carrier_bind: str | None = None) -> None:
+def render(
+    config: Config,
+    out: Path,
+    installation: Installation,
+    *,
+    carrier_bind: str | None = None,
+    records: str | None = None,
+) -> None:
     """Writes every file Asterisk needs to `out`, and the folders it writes to below that.
 
-    `carrier_bind`, such as 127.0.0.1:5070, adds the simulated carrier of the demo. Raises SetupError.
+    `carrier_bind`, such as 127.0.0.1:5070, adds the simulated carrier of the demo. `records` is the URL of the database
+    that Asterisk writes its CDR and CEL to; without one it writes none. Raises SetupError.
     """
-    values = template_values(config, installation, carrier_bind)
+    values = template_values(config, installation, carrier_bind, records)
     out = out.absolute()
     values["folder"] = _make_folders(out, installation)
     environment = jinja2.Environment(
@@ -104,6 +112,8 @@ def _make_folders(out: Path, installation: Installation) -> dict[str, Path]:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for below in ("recording", "monitor", "tmp"):
             (folders["spool"] / below).mkdir(exist_ok=True)
+        for below in ("cdr-csv", "cel-custom"):
+            (folders["log"] / below).mkdir(exist_ok=True)
         (folders["var"] / "keys").mkdir(exist_ok=True)
         status = folders["run"].lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():

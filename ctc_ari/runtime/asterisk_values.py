@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ctc_ari.config import AgentSeed, Config
 from ctc_ari.errors import SetupError
+from ctc_ari.runtime.asterisk_records import RECORD_MODULES, record_values
 from ctc_ari.runtime.dialplan_values import ari_only_transfers, dialplan_values
 from ctc_ari.runtime.installation import Installation
 
@@ -110,12 +111,18 @@ OPTIONAL_MODULES = (
 _TAKEN = frozenset({"trunk", "ctc-phone", "carrier", "carrier-udp", "phone", "udp", "tcp", "global", "system"})
 
 
-def template_values(config: Config, installation: Installation, carrier_bind: str | None) -> dict[str, Any]:
-    """Everything the templates name, but for the folders. Raises SetupError with the key that is wrong."""
+def template_values(
+    config: Config, installation: Installation, carrier_bind: str | None, records: str | None
+) -> dict[str, Any]:
+    """Everything the templates name, but for the folders; `records` is the URL of the database for CDR and CEL.
+
+    Raises SetupError with the key that is wrong.
+    """
     if not config.asterisk.nodes:
         raise SetupError("asterisk.nodes: has no entry; Asterisk's own address and password stand in the first one")
     return {
-        "modules": _modules(installation.modules),
+        "modules": _modules(installation.modules, records is not None),
+        "records": record_values(records, installation.version) if records else None,
         "http": _http(config),
         "ari": _ari(config),
         "country": {"GB": "uk", "DE": "de"}.get(config.numbers.default_region, "us"),
@@ -129,12 +136,13 @@ def template_values(config: Config, installation: Installation, carrier_bind: st
     }
 
 
-def _modules(folder: Path) -> dict[str, list[str]]:
+def _modules(folder: Path, records: bool) -> dict[str, list[str]]:
     there = {path.name for path in folder.glob("*.so")}
     missing = [name for name in REQUIRED_MODULES if name not in there]
     if missing:
         raise SetupError(f"this Asterisk lacks {', '.join(missing)}: install its complete package")
-    return {"required": list(REQUIRED_MODULES), "optional": [name for name in OPTIONAL_MODULES if name in there]}
+    optional = (*OPTIONAL_MODULES, *RECORD_MODULES) if records else OPTIONAL_MODULES
+    return {"required": list(REQUIRED_MODULES), "optional": [name for name in optional if name in there]}
 
 
 def _codecs(modules: Path) -> str:

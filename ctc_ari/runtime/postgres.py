@@ -32,7 +32,7 @@ from ctc_ari.errors import SetupError
 from ctc_ari.runtime import processes
 from ctc_ari.runtime.postgres_programs import VERSION, become, data_owner, fatal_line, program, run, spawn
 
-__all__ = ["DATABASE", "embedded"]
+__all__ = ["DATABASE", "address", "embedded"]
 
 DATABASE = "ctc"
 #: Seconds to come up, crash recovery included.
@@ -70,9 +70,18 @@ async def embedded(data_dir: Path, *, keep_running_after_crash: bool = True) -> 
             guard.release()
 
 
+def address(data_dir: Path) -> str:
+    """The URL that the database below `data_dir` has whenever it runs. Raises SetupError."""
+    return _url(_open(data_dir)._make_socket_dir())
+
+
+def _url(socket_dir: Path) -> str:
+    return f"postgresql://{DATABASE}@/{DATABASE}?host={quote(str(socket_dir), safe='/')}"
+
+
 async def _ensure_database(socket_dir: Path) -> str:
     """The database and its owner, who is no superuser, made if they are not there yet."""
-    url = f"postgresql://{DATABASE}@/{DATABASE}?host={quote(str(socket_dir), safe='/')}"
+    url = _url(socket_dir)
     try:
         try:
             await (await _connect(url)).close()

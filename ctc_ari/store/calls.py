@@ -12,13 +12,16 @@ import asyncpg
 import msgspec
 import structlog
 
-from ctc_ari.calls.model import Call, Contact
-from ctc_ari.calls.ports import Happening
+from ctc_ari.calls.ids import is_call_id
+from ctc_ari.calls.model import Call, Contact, owner_of
+from ctc_ari.calls.ports import Happening, Logged
 from ctc_ari.errors import AgentBusy, ConfigError, DatabaseUnreachable
 from ctc_ari.outbox import Subscriptions
 from ctc_ari.store.contacts import BY_CONVERSATION
+from ctc_ari.store.log import log_ended
 from ctc_ari.store.outbox import message_columns
-from ctc_ari.store.pool import Pool, acquire, connect, database_errors
+from ctc_ari.store.pool import Connection, Pool, acquire, connect, database_errors
+from ctc_ari.store.spool import Spool, Spooled
 
 __all__ = ["PostgresCallStore"]
 
@@ -31,6 +34,10 @@ RETRY_SECONDS = 0.5
 LINGER_SECONDS = 0.05
 #: What is urgent follows a request to Asterisk, and to write it at once would keep that one's answer waiting.
 URGENT_SECONDS = 0.005
+#: Seconds a start waits until what an earlier process left is written.
+RECOVER_SECONDS = 60.0
+#: Changes that the database has not taken after so many seconds go to the disk meanwhile.
+SPOOL_AFTER = 0.2
 
 #: One row per call, whatever number of calls arrive together; those whose agent has a live call are left out.
 _ADD = f"""
@@ -62,11 +69,12 @@ left join lateral (
     order by {BY_CONVERSATION}
     limit 1
 ) contact on true
-"""  # noqa: S608 -- a constant of ours
+"""  # noqa: S608 -- made of constants
 
 #: The newest state of each call, whatever happened on the way there, and what webhooks are told of it: once, because
 #: what stands in the journal already is not told again. An ended call is inserted if need be: an insert that was never
 #: confirmed may be carried out after this, and must then find it ended. So may an update: what has ended stays ended.
+#: What comes of a transfer goes on without waiting for its row, which is made here.
 _SAVE = """
 with changed as (
     select id, node, direction, state, phase, agent_email, device, number, contact_id,
@@ -89,6 +97,16 @@ with changed as (
         snapshot = changed.snapshot, updated_at = now()
     from changed where calls.id = changed.id and changed.state <> 'ended' and calls.state <> 'ended'
     returning calls.id
+), going_on_after_transfer as (
+    insert into calls (
+        id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, agent_answered_at,
+        answered_at, snapshot, linkedid, transferred_from
+    )
+    select id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, agent_answered_at,
+           answered_at, snapshot, linkedid, transferred_from
+    from changed where state <> 'ended' and transferred_from is not null
+    on conflict (id) do nothing
+    returning id
 ), ended as (
     insert into calls (
         id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, agent_answered_at,
@@ -105,7 +123,7 @@ with changed as (
         snapshot = excluded.snapshot, updated_at = now()
     returning id
 ), saved as (
-    select id from going_on union all select id from ended
+    select id from going_on union all select id from going_on_after_transfer union all select id from ended
 ), journal as (
     insert into call_journal (call_id, seq, at, event)
     select t.call_id, t.seq, to_timestamp(t.at), t.event
@@ -121,6 +139,10 @@ from unnest($23::text[], $24::text[], $25::int[], $26::text[], $27::text[])
 join journal on journal.call_id = t.call_id and journal.seq = t.seq
 order by t.position
 on conflict do nothing
+"""
+
+_CHANNELS = """
+insert into call_channels (channel, call_id) select * from unnest($1::text[], $2::text[]) on conflict do nothing
 """
 
 _LOAD_LIVE = """
@@ -154,15 +176,34 @@ class _Addition:
 class PostgresCallStore:
     """Implements `CallStore` with a connection for new calls and another for changes, so that neither waits."""
 
-    def __init__(self, pool: Pool, url: str, subscriptions: Subscriptions | None = None) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        url: str,
+        *,
+        spool: Spool | None = None,
+        subscriptions: Subscriptions | None = None,
+        in_transaction: Callable[[Connection, Sequence[Logged]], Awaitable[None]] | None = None,
+        on_logged: Callable[[Logged], None] = lambda _: None,
+    ) -> None:
+        """`in_transaction` is called with new rows of the log before they are committed, `on_logged` after."""
         self._pool = pool
         self._url = url
+        self._spool = spool
         #: Who is told of what, besides the journal.
         self._subscriptions = subscriptions
+        self._in_transaction = in_transaction
+        self._on_logged = on_logged
         self._additions: list[_Addition] = []
         self._changes: dict[str, tuple[Call, list[Happening]]] = {}
         #: Changes being written right now.
         self._writing: dict[str, tuple[Call, list[Happening]]] = {}
+        #: Channels with names of their own, and whose they are.
+        self._channels: dict[str, str] = {}
+        #: How many changes there were, how many of them are in the database, and how many are on the disk.
+        self._made = self._written = self._spooled = 0
+        #: Those that are not in the database, by number, with the time they came.
+        self._unwritten: list[tuple[int, float, Spooled]] = []
         self._to_add = asyncio.Event()
         self._to_save = asyncio.Event()
         self._saved = asyncio.Event()
@@ -198,6 +239,13 @@ class PostgresCallStore:
         """Write this state, at once or with others: the newest of a call, and all that happened to it."""
         _, before = self._changes.get(call.id, (call, []))
         self._changes[call.id] = (call, [*before, *happenings])
+        self._made += 1
+        if self._spool is not None:
+            waits = self._made, asyncio.get_running_loop().time(), Spooled.of(call, happenings)
+            self._unwritten.append(waits)
+        for _, leg in call.legs:
+            if leg.channel and leg.channel != call.linkedid and not is_call_id(owner_of(leg.channel)):
+                self._channels[leg.channel] = call.id
         self._saved.clear()
         self._to_save.set()
         if urgent and self._hurrying is None:
@@ -247,6 +295,24 @@ class PostgresCallStore:
                 self._keep(self._to_save, _SAVE, self._change_columns({}), self._save_waiting), name="store-save"
             )
             tasks.create_task(self._watch(), name="store-watch")
+            if self._spool is not None:
+                tasks.create_task(self._keep_spool(self._spool), name="store-spool")
+
+    async def recover(self) -> None:
+        """Write what an earlier process could not; before calls are loaded, and while `run` runs.
+
+        Raises DatabaseUnreachable.
+        """
+        left = await asyncio.to_thread(self._spool.read) if self._spool else []
+        if not left:
+            return
+        log.info("writing what the database could not be given", changes=len(left))
+        for entry in left:
+            self.save(*entry.restored())
+        self._spooled = self._made
+        await self.flush(RECOVER_SECONDS)
+        if self._changes or self._writing:
+            raise DatabaseUnreachable
 
     async def flush(self, seconds: float) -> None:
         """Wait, no longer than this, until all changes are written."""
@@ -350,20 +416,44 @@ class PostgresCallStore:
             self._hurrying.cancel()
             self._hurrying = None
         changes, self._changes = self._changes, {}
+        made = self._made
         self._to_save.clear()
         self._writing = changes
         try:
             with database_errors():
-                columns = self._change_columns(changes)
-                await connection.execute(_SAVE, *columns, timeout=ADD_DEADLINE)
+                logged = await self._save_changes(connection, changes)
         except (DatabaseUnreachable, asyncpg.PostgresError):
             self._keep_unsaved(changes)
             raise
         finally:
             self._writing = {}
             self._saved.set()
-        if self._subscriptions is not None and columns[-1]:
+        self._written = made
+        if self._subscriptions is not None:
             self._subscriptions.enqueued()
+        for told in logged:
+            self._on_logged(told)
+
+    async def _save_changes(
+        self, connection: asyncpg.Connection[asyncpg.Record], changes: dict[str, tuple[Call, list[Happening]]]
+    ) -> list[Logged]:
+        """A call's end and its row in the log are one transaction."""
+        columns = self._change_columns(changes)
+        ended = [call for call, _ in changes.values() if not call.live]
+        if not ended and not self._channels:
+            await connection.execute(_SAVE, *columns, timeout=ADD_DEADLINE)
+            return []
+        channels = dict(self._channels)
+        async with asyncio.timeout(ADD_DEADLINE), connection.transaction():
+            await connection.execute(_SAVE, *columns)
+            if channels:
+                await connection.execute(_CHANNELS, list(channels), list(channels.values()))
+            logged = await log_ended(connection, ended)
+            if logged and self._in_transaction is not None:
+                await self._in_transaction(connection, logged)
+        for channel in channels:
+            self._channels.pop(channel, None)
+        return logged
 
     def _change_columns(self, changes: dict[str, tuple[Call, list[Happening]]]) -> list[list[Any]]:
         happenings = [happening for _, happened in changes.values() for happening in happened]
@@ -372,6 +462,38 @@ class PostgresCallStore:
             *_journal_columns(happenings),
             *message_columns(self._subscriptions, happenings),
         ]
+
+    async def _keep_spool(self, spool: Spool) -> None:
+        """What waits for the database is on the disk within moments, and goes from there when the database has it."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                await asyncio.sleep(LINGER_SECONDS)
+                await self._spool_once(spool, loop.time() - (SPOOL_AFTER if self._writable else 0.0))
+        finally:
+            self._forget_written()
+            rest = [entry for number, _, entry in self._unwritten if number > self._spooled]
+            if rest:
+                #: The process ends before the database is back.
+                spool.append(rest)
+
+    def _forget_written(self) -> None:
+        if self._unwritten and self._unwritten[0][0] <= self._written:
+            self._unwritten = [each for each in self._unwritten if each[0] > self._written]
+
+    async def _spool_once(self, spool: Spool, before: float) -> None:
+        self._forget_written()
+        try:
+            if self._spooled and self._written >= self._spooled:
+                self._spooled = 0
+                await asyncio.to_thread(spool.clear)
+            waiting = [each for each in self._unwritten if each[0] > self._spooled]
+            if waiting and waiting[0][1] <= before:
+                await asyncio.to_thread(spool.append, [entry for _, _, entry in waiting])
+                self._spooled = waiting[-1][0]
+        except OSError as error:
+            log.error("changes cannot be written to the disk", why=error.strerror, calls=self.unsaved)
+            await asyncio.sleep(RETRY_SECONDS)
 
     def _keep_unsaved(self, changes: dict[str, tuple[Call, list[Happening]]]) -> None:
         newer, self._changes = self._changes, changes

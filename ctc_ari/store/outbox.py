@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ctc_ari.calls.ports import Happening
-from ctc_ari.outbox import Delivery, Outcome, Subscriptions, Webhook
+from ctc_ari.outbox import Delivery, Outcome, Subscriptions, Told, Webhook
 from ctc_ari.store.pool import Connection, Pool, acquire
 from ctc_ari.store.webhooks import DELIVERY, read_webhooks
 
@@ -144,18 +143,17 @@ class PostgresOutbox:
                     done = await connection.execute(statement, *arguments)
 
 
-async def enqueue(connection: Connection, subscriptions: Subscriptions | None, happenings: Sequence[Happening]) -> bool:
-    """The same for what is written elsewhere than with a call's state: part of whatever transaction that is.
+async def enqueue(subscriptions: Subscriptions, connection: Connection, happenings: Sequence[Told]) -> None:
+    """For what is not written with a call's state: part of whatever transaction that is.
 
-    Whether there was anybody to tell; then say so with `Subscriptions.enqueued` after the commit.
+    Say so with `Subscriptions.enqueued` after the commit.
     """
     columns = message_columns(subscriptions, happenings)
     if columns[0]:
         await connection.execute(_ENQUEUE, *columns)
-    return bool(columns[0])
 
 
-def message_columns(subscriptions: Subscriptions | None, happenings: Sequence[Happening]) -> list[list[object]]:
+def message_columns(subscriptions: Subscriptions | None, happenings: Sequence[Told]) -> list[list[object]]:
     """What is to be enqueued with these: webhooks, calls, places in the journal, types and payloads."""
     messages = (
         [(message, happening) for happening in happenings for message in subscriptions.messages(happening)]

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from ctc_ari.ari import gateway as gateways
 from ctc_ari.ari.messages import ALLOWED_EVENTS
 from ctc_ari.calls.commands import Recordings
-from ctc_ari.calls.effects import CreateBridge, CreateLeg, DestroyBridge, HangUpLeg, Originate, Request
+from ctc_ari.calls.effects import CreateBridge, CreateLeg, DestroyBridge, HangUpLeg, Originate, Request, Watch
 from ctc_ari.calls.ids import new_call_id
 from ctc_ari.calls.inputs import LegGone, LegReady
 from ctc_ari.calls.model import Call, Leg, LegStage, bridge_id, channel_id
@@ -86,6 +86,8 @@ async def test_it_connects_compares_and_carries_out_requests_in_order(pbx: Pbx, 
         assert await perform(at, call, HangUpLeg("customer"), HangUpLeg("agent"), DestroyBridge()) == [204, 204, 204]
         await at.until(lambda: gone(at) == [call.id, f"{call.id}.c"])
         assert await perform(at, call, HangUpLeg("agent"), DestroyBridge()) == [404, 404]
+        #: By which the engine knows that a caller left before it could ask to be told.
+        assert await perform(at, call, Watch("customer")) == [422]
         assert at.gateway.behind == 0
 
 

@@ -133,7 +133,7 @@ class Switchboard:
             case "applications":
                 watched = query["eventSource"].removeprefix("channel:")
                 if watched not in self.channels:
-                    return 404
+                    return 422
                 self.channels[watched].watched = True
         return 204
 
@@ -200,6 +200,8 @@ class Switchboard:
                 for members in self.bridges.values():
                     members.difference_update(named)
                 self.bridges[name].update(named)
+                for other in self.bridges[name] if any(self.channels[one].holds for one in named) else ():
+                    self.channels[other].music |= not self.channels[other].holds
             case "removeChannel":
                 if not self.bridges[name] >= {*named}:
                     return 422

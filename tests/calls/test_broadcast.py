@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ctc_ari.calls import broadcast as module
 from ctc_ari.calls.broadcast import Audience, Broadcast
 from ctc_ari.calls.model import Agent
-from ctc_ari.calls.ports import Happening
+from ctc_ari.calls.ports import Happening, Logged
 from tests.calls.builders import ALICE, NOW, a_call
 
 BOB = Agent("bob@example.com", "Bob")
@@ -65,7 +65,7 @@ class Stage:
         )
         self.began = self.broadcast.newest
 
-    def _encode(self, event_id: int, happening: Happening) -> bytes:
+    def _encode(self, event_id: int, happening: Happening | Logged) -> bytes:
         if self.broken:
             raise ValueError
         self.encoded.append(event_id - self.began)

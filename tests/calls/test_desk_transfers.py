@@ -1,4 +1,4 @@
-"""The desk when calls are handed over, by the API and by the keys of phones: who may be rung, and whose channel it is."""
+"""The desk when calls are handed over, by the API and by the keys of phones: who is rung, whose channel it is."""
 
 from __future__ import annotations
 
@@ -126,7 +126,11 @@ async def test_a_successor_goes_on_without_a_row_until_the_database_is_back(
     (successor,) = room.desk.live()
     assert successor.id not in room.store.rows
     room.store.failure = None
-    await asyncio.sleep(0.01)
+    for _ in range(5000):
+        if successor.id in room.store.rows:
+            break
+        await asyncio.sleep(0.001)
+    await turns()
     assert room.store.rows[successor.id].live
     assert room.store.rows[call_id].end_reason is EndReason.TRANSFERRED
 

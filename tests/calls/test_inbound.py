@@ -70,7 +70,7 @@ INBOUND: dict[str, tuple[str, str]] = {
     "the_caller_gives_up_before_we_asked_to_be_told": (
         "customer_hangup by customer",
         f"""{OFFERED}
-        0.5 | refused watch customer 404 | hang up offer:1, hang up offer:2, !ended | ending
+        0.5 | refused watch customer 422 | hang up offer:1, hang up offer:2, !ended | ending
         0.6 | offer:1 gone               | -                                        | ending
         0.7 | offer:2 gone               | destroy bridge                           | ended
         """,

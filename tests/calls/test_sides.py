@@ -268,9 +268,9 @@ SUPERVISOR: dict[str, tuple[str, str]] = {
         f"""{LISTENING}
         20   | attended        | create target, !transfer_started                              | consulting
         20.1 | target ready    | unbridge customer, music customer, dial target, bridge target | consulting
-        22   | target answers  | -                                                             | consulting
+        22   | target answers  | hang up former:.x002, listen spy:s1                           | consulting
         25   | cancel transfer | hang up former:.x003, no music customer, bridge customer,     |
-             |                 | !transfer_cancelled                                           | talking
+             |                 | !transfer_cancelled, hang up former:.x004, listen spy:s1             | talking
         """,
     ),
     "who_barged_in_is_out_while_the_target_rings_and_back_with_the_customer": (

@@ -288,7 +288,7 @@ async def test_the_calls_store_finds_the_crms_contacts() -> None:
 
 async def test_a_finished_call_is_pushed_with_what_opens_the_crm() -> None:
     async with desk(lambda _: web.Response(status=201)) as at:
-        assert at.crm.told == ("call.ended",)
+        assert at.crm.told == ("call.logged",)
         call = replace(a_call_in(Phase.ENDED), end_reason=EndReason.COMPLETED)
         payload = at.crm.encode(Happening(call, "call.ended", 1_750_000_000.0, 9))
         assert payload is not None

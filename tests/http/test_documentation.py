@@ -13,7 +13,16 @@ import yaml
 from aiohttp import web
 
 from ctc_ari import __version__, calls, errors
-from ctc_ari.calls.model import CallState, Device, EndedBy, EndReason, SupervisorMode, TransferMode, TransferState
+from ctc_ari.calls.model import (
+    CallState,
+    Contact,
+    Device,
+    EndedBy,
+    EndReason,
+    SupervisorMode,
+    TransferMode,
+    TransferState,
+)
 from ctc_ari.http import application
 from ctc_ari.http.agents import AgentChanges, AgentDetails, NewAgent
 from ctc_ari.http.calls import CallView, NewCall, SupervisorView, TransferView
@@ -22,9 +31,11 @@ from ctc_ari.http.contacts import ContactBody, ContactChanges, ContactView, NewC
 from ctc_ari.http.documentation import HERE
 from ctc_ari.http.documentation_page import METHODS, resolve
 from ctc_ari.http.events import Event, Notice, Snapshot
+from ctc_ari.http.log_view import LogView
 from ctc_ari.http.sessions import NewSessionBody, SessionView
 from ctc_ari.http.tokens import NewToken, TokenChanges, TokenView
 from ctc_ari.http.webhooks import DeliveryView, NewWebhookBody, WebhookChanges, WebhookView, WebhookWithSecret
+from ctc_ari.log.row import LogAgent
 from tests.http.conftest import Wire, World
 
 
@@ -126,6 +137,9 @@ def test_the_described_new_call_is_the_one_that_is_read(openapi: dict[str, Any])
         ("NewSession", NewSessionBody),
         ("Session", SessionView),
         ("Event", Event),
+        ("LogEntry", LogView),
+        ("LogAgent", LogAgent),
+        ("LogContact", Contact),
         ("Snapshot", Snapshot),
         ("Notice", Notice),
         ("Webhook", WebhookView),

@@ -15,7 +15,7 @@ from aiohttp import ClientWebSocketResponse, WSMsgType
 
 from ctc_ari.calls.commands import PlaceCall
 from ctc_ari.calls.model import Agent, Phase
-from ctc_ari.calls.ports import Happening
+from ctc_ari.calls.ports import Happening, Logged
 from ctc_ari.http import encode_event, events
 from tests.http.conftest import Client, Lines, Server, Wire, World
 from tests.http.fakes import ANNA, ANNAS_SESSION, ANNAS_TOKEN, BORIS, CREATED, NUMBER, TOKEN, a_call
@@ -471,7 +471,7 @@ async def test_when_the_service_stops_everybody_is_told_and_it_does_not_wait(wor
 async def test_an_event_is_the_same_bytes_for_everybody(client: Client, world: World) -> None:
     encoded: list[bytes] = []
 
-    def encode(event_id: int, happening: Happening) -> bytes:
+    def encode(event_id: int, happening: Happening | Logged) -> bytes:
         encoded.append(encode_event(event_id, happening))
         return encoded[-1]
 

@@ -67,7 +67,7 @@ async def killable(at: Exchange, server: databases.Server, folder: Path, **chang
         config = replace(
             at.config,
             server=Server(port=port),
-            database=Database(url=url),
+            database=Database(url=url, data_dir=str(folder / "var")),
             asterisk=replace(at.config.asterisk, **own),
             inbound=Inbound(routes=routes),
         )

@@ -75,12 +75,14 @@ def silent(sound: phones.Sound) -> bool:
 ATTEMPTS = 3
 
 
-async def hears(phone: phones.Baresip, *frequencies: float, but_not: float | None = None, seconds: float = 1.0) -> None:
-    """The phone must come to hear these tones and no other; without any: silence."""
+async def hears(
+    phone: phones.Baresip, *frequencies: float, but_not: float | None = None, seconds: float = 1.0, share: float = 0.6
+) -> None:
+    """The phone must come to hear these tones, as this share of all it hears; without any: silence."""
     for attempt in range(ATTEMPTS):
         await asyncio.sleep(0.4)
         sound = await phone.listen(seconds)
-        good = sound.has(*frequencies) if frequencies else silent(sound)
+        good = sound.has(*frequencies, share=share) if frequencies else silent(sound)
         if good and (but_not is None or not sound.has(but_not, share=0.05)):
             return
         assert attempt < ATTEMPTS - 1, f"{phone.user} hears {sound.frequency} Hz at {sound.level:.4f}"

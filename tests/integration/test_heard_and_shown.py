@@ -10,6 +10,7 @@ from tests.store import databases
 
 #: The United Kingdom's tones, which the private Asterisk plays where numbers.default_region is GB.
 RINGBACK = (400.0, 450.0)
+GRACE = {"id": "grace", "name": "Grace Hopper", "company": None, "email": None, "url": None}
 BUSY = (400.0,)
 
 
@@ -19,7 +20,7 @@ async def test_agent_sees_the_customers_name_and_number(desk: World) -> None:
     await desk.until(call_id, "ended")
     invite = desk.exchange.agents.invites[before]
     assert (invite.from_name, invite.from_number) == ("Grace Hopper", number("answers"))
-    assert (await desk.call(call_id))["contact"] == {"id": "grace", "name": "Grace Hopper"}
+    assert (await desk.call(call_id))["contact"] == GRACE
 
 
 async def test_customer_sees_the_trunks_number_or_the_agents_and_never_her_own(desk: World) -> None:

@@ -164,6 +164,7 @@ async def test_nobody_answers_and_the_caller_hears_a_message_and_a_missed_call_i
 async def test_caller_who_gives_up_is_a_missed_call_and_the_phone_stops_ringing(desk: Desk) -> None:
     call_id = await desk.dial(OWN)
     await desk.agent.wait_incoming()
+    await desk.customer.wait("CALL_RINGING")
     await desk.customer.hang_up()
     await desk.agent.wait_closed()
     call = await desk.world.until(call_id, "ended")

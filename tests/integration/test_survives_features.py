@@ -26,6 +26,8 @@ from tests.integration.world import Exchange, email, exchange, number
 from tests.store import databases
 
 DID = "+442079460720"
+#: Until then what was answered is in the database, too: Asterisk cannot be asked who is muted or held.
+WRITTEN_SECONDS = 0.05
 
 
 @asynccontextmanager
@@ -67,6 +69,7 @@ async def talk(pbx: Exchange, server: databases.Server, tmp_path: Path) -> Async
 async def again(talk: Talk, meanwhile: float = 0.0) -> None:
     """Killed, and started again."""
     assert isinstance(talk.desk, Killable)
+    await asyncio.sleep(WRITTEN_SECONDS)
     await talk.desk.kill()
     await asyncio.sleep(meanwhile)
     await talk.desk.start()

@@ -37,12 +37,14 @@ async def test_a_webhook_hears_all_that_happens_to_a_call_in_order(pbx: Exchange
         call_id = await desk.place("answers", number("leaves"))
         await desk.until(call_id, "ended")
         story = [happening.event for happening in desk.heard if happening.call.id == call_id]
+        story.append("call.logged")
         await until(lambda: len(there.requests) == len(story))
         assert there.types == story
-        assert (story[0], story[-1]) == ("call.created", "call.ended")
+        assert (story[0], story[-2]) == ("call.created", "call.ended")
         for request in there.requests:
             Verifier(webhook["secret"]).verify(request.body, dict(request.headers))
-        assert there.requests[-1].json["data"] == await desk.call(call_id)
+        assert there.requests[-2].json["data"] == await desk.call(call_id)
+        assert there.requests[-1].json["data"]["disposition"] == "answered"
         _, page = await desk.api("GET", f"/api/v1/webhooks/{webhook['id']}/deliveries")
         assert [delivery["type"] for delivery in page["deliveries"]][::-1] == story
 
@@ -145,7 +147,8 @@ async def test_the_crm_says_which_phone_rings_and_who_is_called(pbx: Exchange, s
             assert (call["contact"]["id"], call["contact"]["name"]) == ("crm-7", "Grace of the CRM")
             await until(lambda: any(request.path == "/calls" for request in there.requests))
             (pushed,) = [request for request in there.requests if request.path == "/calls"]
-            assert (pushed.json["type"], pushed.json["data"]["id"]) == ("call.ended", call_id)
+            assert (pushed.json["type"], pushed.json["data"]["id"]) == ("call.logged", call_id)
+            assert pushed.json["data"]["contact"]["name"] == "Grace of the CRM"
 
             gate.clear()
             call = await desk.call(await desk.place("answers", number("leaves")))

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -205,13 +205,21 @@ def email(agent: str) -> str:
 
 
 @asynccontextmanager
-async def exchange() -> AsyncIterator[Exchange]:
-    """Start Asterisk and the phones on free ports."""
+async def exchange(
+    records: str | None = None,
+    routes: Mapping[str, str | list[str]] | None = None,
+    numbers: Mapping[str, phones.Behaviour] | None = None,
+) -> AsyncIterator[Exchange]:
+    """Start Asterisk and the phones on free ports.
+
+    `records` is the URL of the database for its CDR and CEL, `routes` are those that the dialplan knows by itself, and
+    `numbers` are further rules of the carrier.
+    """
     folder = Path(tempfile.mkdtemp(prefix="ctc-it-"))
     async with AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         rules = {f"4420794600{digits}": behaviour for digits, behaviour in NUMBERS.values()}
-        carrier = await stack.enter_async_context(phones.carrier({**rules, "*": phones.answer()}))
+        carrier = await stack.enter_async_context(phones.carrier({**rules, **(numbers or {}), "*": phones.answer()}))
         agents = await stack.enter_async_context(phones.carrier(AGENTS, user="agents"))
         callers = tuple(phones.free_port() for _ in range(3))
         config = Config(
@@ -223,6 +231,7 @@ async def exchange() -> AsyncIterator[Exchange]:
                 caller_id=CARRIER_ID,
                 ring_timeout=RingTimeout(agent=3, customer=3),
             ),
+            inbound=Inbound(routes=dict(routes or {})),
             limits=Limits(agent_calls_per_minute=1000, concurrent_calls=500, calls_per_second=500, duplicate_window=0),
             agents=(
                 *(
@@ -260,18 +269,24 @@ async def exchange() -> AsyncIterator[Exchange]:
             ),
         )
         installation = asterisk.find() or asterisk.install()
-        process = await stack.enter_async_context(asterisk.running(config, folder / "asterisk", installation))
+        process = await stack.enter_async_context(
+            asterisk.running(config, folder / "asterisk", installation, records=records)
+        )
         yield Exchange(config, folder, process, carrier, agents, callers)
 
 
 @asynccontextmanager
-async def world(at: Exchange, server: databases.Server, *, app: str, **changes: Any) -> AsyncIterator[World]:
-    """A service of its own name on that Asterisk, with a database of its own.
+async def world(
+    at: Exchange, server: databases.Server, *, app: str, url: str | None = None, **changes: Any
+) -> AsyncIterator[World]:
+    """A service of its own name on that Asterisk, with a database of its own unless its URL is given.
 
     `changes` are of `asterisk`, but for `limits`, `routes`, `crm` and `webhooks`.
     """
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(server.migrated())
+        if url is None:
+            url = await stack.enter_async_context(server.migrated())
+        data = tempfile.mkdtemp(prefix="data-", dir=at.folder)
         limits: Limits = changes.pop("limits", at.config.limits)
         routes: dict[str, str | list[str]] = changes.pop("routes", {})
         crm: Crm = changes.pop("crm", at.config.crm)
@@ -279,7 +294,7 @@ async def world(at: Exchange, server: databases.Server, *, app: str, **changes: 
         config = replace(
             at.config,
             server=Server(port=0),
-            database=Database(url=url),
+            database=Database(url=url, data_dir=data),
             asterisk=replace(at.config.asterisk, app=app, **changes),
             limits=limits,
             inbound=Inbound(routes=routes),
@@ -288,7 +303,9 @@ async def world(at: Exchange, server: databases.Server, *, app: str, **changes: 
         )
         token = await prepare(url)
         heard: list[Happening] = []
-        address = await stack.enter_async_context(service(config, listeners=(heard.append,)))
+        address = await stack.enter_async_context(
+            service(config, listeners=(heard.append,), asterisk_folder=at.folder / "asterisk")
+        )
         session = await stack.enter_async_context(aiohttp.ClientSession())
         made = World(at, config, url, address, token, session, heard)
         await made.ready()

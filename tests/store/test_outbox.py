@@ -63,7 +63,7 @@ async def test_what_is_told_is_committed_with_the_journal(pool: Pool, database_u
         ended = later(call, Phase.ENDED, end_reason=EndReason.COMPLETED)
         bare.save(ended, happenings(ended, 1, "call.created", "call.ended"), urgent=True)
         await bare.flush(5)
-    assert await journal(pool, call) == [(1, "call.created"), (2, "call.ended")]
+    assert await journal(pool, call) == [(1, "call.created"), (2, "call.ended"), (3, "call.logged")]
     rows = await pool.fetch("select webhook_id, call_id, seq, type, payload from webhook_deliveries")
     assert {tuple(found) for found in rows} == {
         (webhook.id, call.id, 1, "call.created", '{"type": "call.created"}'),
@@ -77,7 +77,7 @@ async def test_what_stands_in_the_journal_is_not_told_again(pool: Pool, database
     """As after a commit whose confirmation was lost, and when it was delivered and swept meanwhile."""
     subscriptions = Subscriptions({"webhook": lambda happening: "{}"})
     subscriptions.replace([webhook])
-    store = PostgresCallStore(pool, database_url, subscriptions)
+    store = PostgresCallStore(pool, database_url, subscriptions=subscriptions)
     running = asyncio.create_task(store.run())
     call = new()
     await store.add(call)
@@ -98,13 +98,13 @@ async def test_what_is_written_elsewhere_is_told_with_its_transaction(pool: Pool
     subscriptions = Subscriptions({"webhook": lambda happening: "{}"})
     call = new()
     async with pool.acquire() as connection:
-        assert not await enqueue(connection, subscriptions, happenings(call, 1, "call.ended"))
+        await enqueue(subscriptions, connection, happenings(call, 1, "call.ended"))
         subscriptions.replace([webhook])
         for _ in range(2):
-            assert await enqueue(connection, subscriptions, happenings(call, 1, "call.ended"))
+            await enqueue(subscriptions, connection, happenings(call, 1, "call.ended"))
         undone = connection.transaction()
         await undone.start()
-        await enqueue(connection, subscriptions, happenings(call, 2, "call.ended"))
+        await enqueue(subscriptions, connection, happenings(call, 2, "call.ended"))
         await undone.rollback()
     assert await pool.fetchval("select array_agg(seq) from webhook_deliveries") == [1]
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 from msgspec.structs import replace
@@ -18,7 +19,7 @@ from ctc_ari.http import encode_notice
 from ctc_ari.outbox import NewWebhook, Send, Subscriptions, Webhook, WebhookKind
 from ctc_ari.remote import Remote
 from ctc_ari.store.calls import PostgresCallStore
-from ctc_ari.store.outbox import PostgresOutbox
+from ctc_ari.store.outbox import PostgresOutbox, enqueue
 from ctc_ari.store.pool import Pool
 from ctc_ari.store.webhooks import PostgresWebhooks
 from ctc_ari.webhooks.retries import Retries
@@ -84,7 +85,13 @@ async def posting(
 ) -> AsyncIterator[Post]:
     """Everything running, for as long as the block does."""
     subscriptions = Subscriptions({"webhook": encode_notice, "crm": encode_notice})
-    store = PostgresCallStore(pool, url, subscriptions)
+    store = PostgresCallStore(
+        pool,
+        url,
+        subscriptions=subscriptions,
+        in_transaction=partial(enqueue, subscriptions),
+        on_logged=lambda _: subscriptions.enqueued(),
+    )
     told: list[tuple[str, str]] = []
     async with Remote(public_only=False, seconds=1.0) as remote:
         worker = DeliveryWorker(

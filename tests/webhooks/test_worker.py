@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 from standardwebhooks.webhooks import Webhook as Verifier
 
+from ctc_ari.calls.model import EndReason, Phase
 from ctc_ari.errors import DatabaseUnreachable
 from ctc_ari.outbox import Attempt, Delivery, Outcome, Webhook
 from ctc_ari.store.outbox import PostgresOutbox
@@ -67,6 +69,17 @@ async def test_each_gets_what_it_asked_for(post: Post) -> None:
         await post.happen("call.created", "call.ended")
         await until(lambda: len(everything.requests) == 5 and len(ends.requests) == 2 and len(annas.requests) == 2)
     assert annas.types == ["call.answered", "call.ended"], "only since it is there, and only hers"
+
+
+async def test_the_row_in_the_log_is_told_last_and_complete(post: Post) -> None:
+    async with receiver() as there:
+        await post.to(there.url, types=frozenset({"call.ended", "call.logged"}))
+        call = await post.happen("call.created")
+        ended = replace(call, phase=Phase.ENDED, end_reason=EndReason.COMPLETED, ended_at=call.created_at + 60)
+        await post.happen("call.ended", call=ended, first=2)
+        await until(lambda: there.types == ["call.ended", "call.logged"])
+    assert there.requests[1].json["data"]["end_reason"] == "completed"
+    assert there.requests[1].headers["webhook-id"] == f"msg_{call.id}_3"
 
 
 async def test_nothing_is_kept_when_nobody_wants_it(post: Post) -> None:

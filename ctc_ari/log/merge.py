@@ -1,0 +1,109 @@
+"""Both sources together: the engine knows who and why, Asterisk knows when, also while the service was away."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from ctc_ari.calls.model import EndReason
+from ctc_ari.log.row import LogRow, disposition_of
+
+__all__ = ["completed_by", "corrected_by", "kept", "same"]
+
+#: What the engine says when it does not know.
+_UNKNOWN = frozenset({EndReason.LOST, EndReason.FAILED, EndReason.TRANSFERRED})
+#: What Asterisk says when it does not.
+_VAGUE = frozenset({EndReason.LOST, EndReason.FAILED, EndReason.CANCELLED})
+#: Two clocks' readings of one event are that near.
+_SAME_SECONDS = 0.1
+
+
+def completed_by(engine: LogRow, asterisk: LogRow) -> LogRow:
+    """The engine's row of a call during which the service was away, with what Asterisk saw meanwhile."""
+    talked = asterisk.answered_at is not None
+    reason = _reason(engine, asterisk)
+    agents = engine.agents
+    if not any(agent.talked for agent in agents) and talked:
+        known = {agent.email for agent in asterisk.agents if agent.talked and agent.email} or {engine.agent_email or ""}
+        agents = tuple(replace(agent, talked=True) if agent.email in known else agent for agent in agents)
+        extra = tuple(agent for agent in asterisk.agents if agent.email not in {each.email for each in agents})
+        agents = (*agents, *extra)
+    return replace(
+        engine,
+        agent_email=_last_who_talked(engine, asterisk) if talked else engine.agent_email,
+        agents=agents,
+        end_reason=reason,
+        ended_by=asterisk.ended_by if engine.end_reason in _UNKNOWN else engine.ended_by,
+        started_at=min(engine.started_at, asterisk.started_at),
+        agent_answered_at=asterisk.agent_answered_at,
+        answered_at=asterisk.answered_at,
+        ended_at=asterisk.ended_at,
+        ring_seconds=asterisk.ring_seconds,
+        talk_seconds=asterisk.talk_seconds,
+        hold_seconds=asterisk.hold_seconds,
+        disposition=disposition_of(engine.direction, talked, reason),
+        quality=engine.quality or asterisk.quality,
+    )
+
+
+def _reason(engine: LogRow, asterisk: LogRow) -> EndReason:
+    """What a phone answered counts for more than that we gave up; who gave up is nothing that Asterisk knows."""
+    known, seen = engine.end_reason, asterisk.end_reason
+    if known not in _UNKNOWN and (engine.answered_at is not None or seen in _VAGUE):
+        return known
+    if known is EndReason.LOST and seen is EndReason.CANCELLED:
+        return known
+    return seen
+
+
+def corrected_by(engine: LogRow, asterisk: LogRow) -> LogRow:
+    """The engine's row of a call that it saw from end to end.
+
+    Asterisk may have been slower than both thought: when the phones were really released, its records tell.
+    """
+    if (engine.answered_at is None) is not (asterisk.answered_at is None):
+        return completed_by(engine, asterisk)
+    off = max(
+        abs(engine.ended_at - asterisk.ended_at), abs((engine.answered_at or 0.0) - (asterisk.answered_at or 0.0))
+    )
+    if off <= _SAME_SECONDS / 2:
+        return engine
+    return replace(
+        engine,
+        answered_at=asterisk.answered_at,
+        ended_at=asterisk.ended_at,
+        ring_seconds=asterisk.ring_seconds,
+        talk_seconds=asterisk.talk_seconds,
+    )
+
+
+def _last_who_talked(engine: LogRow, asterisk: LogRow) -> str | None:
+    if any(agent.talked for agent in engine.agents):
+        return engine.agent_email
+    return asterisk.agent_email or engine.agent_email
+
+
+def kept(new: LogRow, old: LogRow) -> LogRow:
+    """The new row with what people wrote into the old one, and what was right in it."""
+    new = replace(
+        new,
+        id=old.id,
+        contact=old.contact,
+        contact_by=old.contact_by,
+        candidates=old.candidates,
+        notes=old.notes,
+        outcome=old.outcome,
+        quality=new.quality or old.quality,
+    )
+    return old if same(new, old) else new
+
+
+def same(one: LogRow, other: LogRow) -> bool:
+    """Whether both say the same; times may differ by a tenth of a second."""
+    for name in LogRow.__struct_fields__:
+        mine, theirs = getattr(one, name), getattr(other, name)
+        if isinstance(mine, float) and isinstance(theirs, float):
+            if abs(mine - theirs) > _SAME_SECONDS:
+                return False
+        elif mine != theirs:
+            return False
+    return True

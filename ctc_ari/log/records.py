@@ -1,0 +1,168 @@
+"""Asterisk's own records of calls, CEL and CDR, and the files it writes them to."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+__all__ = [
+    "CDR_FILE",
+    "CEL_FILE",
+    "CdrRow",
+    "CelRow",
+    "Refused",
+    "cdr_of_line",
+    "cel_of_line",
+    "is_party",
+    "records_of",
+]
+
+#: Below Asterisk's log folder.
+CDR_FILE, CEL_FILE = "cdr-csv/Master.csv", "cel-custom/Master.csv"
+
+
+class CelRow(msgspec.Struct, frozen=True):
+    """One event of a channel; the columns of `asterisk-config/cel_custom.conf`, in its order. Unix seconds."""
+
+    eventtype: str
+    eventtime: float
+    cid_name: str = ""
+    cid_num: str = ""
+    cid_dnid: str = ""
+    exten: str = ""
+    context: str = ""
+    channame: str = ""
+    appname: str = ""
+    appdata: str = ""
+    accountcode: str = ""
+    uniqueid: str = ""
+    linkedid: str = ""
+    peer: str = ""
+    userfield: str = ""
+    extra: str = ""
+
+
+class CdrRow(msgspec.Struct, frozen=True):
+    """One record of a pair of channels, as `cdr_pgsql` writes it. Unix seconds; 0: it never came to that."""
+
+    start: float
+    answer: float
+    end: float
+    clid: str = ""
+    src: str = ""
+    dst: str = ""
+    dcontext: str = ""
+    channel: str = ""
+    dstchannel: str = ""
+    lastapp: str = ""
+    lastdata: str = ""
+    duration: float = 0.0
+    billsec: float = 0.0
+    disposition: str = ""
+    amaflags: str = ""
+    accountcode: str = ""
+    peeraccount: str = ""
+    userfield: str = ""
+    uniqueid: str = ""
+    linkedid: str = ""
+    sequence: int = 0
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A line that is no record, and why."""
+
+    line: int
+    reason: str
+
+
+#: Channels that Asterisk makes for its own purposes: whoever listens, records or announces.
+_HELPERS = frozenset(
+    {"Snoop", "Recorder", "Announcer", "CBAnn", "CBRec", "Message", "Surrogate", "UnicastRTP", "Local"}
+)
+#: The simulated carrier of the demo is on the same Asterisk, and is another world.
+_OTHER_WORLD = ("PJSIP/carrier-",)
+
+
+def is_party(channame: str) -> bool:
+    """Whether somebody is at the other end of this channel."""
+    return channame.partition("/")[0] not in _HELPERS and not channame.startswith(_OTHER_WORLD)
+
+
+def cel_of_line(fields: Sequence[str]) -> CelRow:
+    """A line of `cel-custom/Master.csv`. Raises ValueError with what is wrong."""
+    if len(fields) != len(CelRow.__struct_fields__):
+        raise ValueError(f"{len(fields)} columns instead of {len(CelRow.__struct_fields__)}")
+    try:
+        at = float(fields[1])
+    except ValueError:
+        raise ValueError("the second column is not a time in Unix seconds") from None
+    return CelRow(fields[0], at, *fields[2:])
+
+
+#: accountcode, src, dst, dcontext, clid, channel, dstchannel, lastapp, lastdata, start, answer, end, duration, billsec,
+#: disposition, amaflags; then uniqueid and userfield (`loguniqueid`, `loguserfield`), and peeraccount, linkedid,
+#: sequence (`newcdrcolumns`).
+_PLAIN, _WITH_ID, _COMPLETE = 16, 18, 21
+_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)")
+
+
+def cdr_of_line(fields: Sequence[str]) -> CdrRow:
+    """A line of Asterisk's `cdr-csv/Master.csv`, times in UTC. Raises ValueError with what is wrong."""
+    if len(fields) not in (_WITH_ID, _COMPLETE):
+        hint = "; set loguniqueid and newcdrcolumns in cdr.conf" if len(fields) == _PLAIN else ""
+        raise ValueError(f"{len(fields)} columns instead of {_WITH_ID} or {_COMPLETE}{hint}")
+    more = fields[_WITH_ID:] if len(fields) == _COMPLETE else ("", "", "")
+    try:
+        sequence = int(more[2] or 0)
+        duration, billsec = float(fields[12] or 0), float(fields[13] or 0)
+    except ValueError:
+        raise ValueError("duration, billsec and sequence must be numbers") from None
+    uniqueid = fields[16]
+    if not uniqueid:
+        raise ValueError("it has no uniqueid")
+    return CdrRow(
+        start=_seconds(fields[9]),
+        answer=_seconds(fields[10]) if fields[10] else 0.0,
+        end=_seconds(fields[11]),
+        clid=fields[4],
+        src=fields[1],
+        dst=fields[2],
+        dcontext=fields[3],
+        channel=fields[5],
+        dstchannel=fields[6],
+        lastapp=fields[7],
+        lastdata=fields[8],
+        duration=duration,
+        billsec=billsec,
+        disposition=fields[14],
+        amaflags=fields[15],
+        accountcode=fields[0],
+        peeraccount=more[0],
+        userfield=fields[17],
+        uniqueid=uniqueid,
+        #: Before Asterisk 12, or without `newcdrcolumns`, a record stands for itself.
+        linkedid=more[1] or uniqueid,
+        sequence=sequence,
+    )
+
+
+def _seconds(text: str) -> float:
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError(f"`{text[:30]}` is not a time such as 2026-01-31 23:59:59")
+    return float(calendar.timegm(tuple(map(int, found.groups()))))
+
+
+def records_of(lines: Iterable[Sequence[str]], kind: str, first: int = 1) -> Iterator[CelRow | CdrRow | Refused]:
+    """The records of a file's lines, `kind` being `cdr` or `cel`, and those that are none."""
+    read = cel_of_line if kind == "cel" else cdr_of_line
+    for number, fields in enumerate(lines, first):
+        if not fields:
+            continue
+        try:
+            yield read(fields)
+        except ValueError as error:
+            yield Refused(number, str(error))

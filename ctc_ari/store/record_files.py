@@ -1,0 +1,141 @@
+"""Asterisk's record files beside its database: what the database could not be given comes in from there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import csv
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from ctc_ari.errors import DatabaseUnreachable
+from ctc_ari.log.records import CDR_FILE, CEL_FILE, CdrRow, CelRow, Refused, records_of
+from ctc_ari.store.pool import Pool, acquire
+from ctc_ari.store.records import add_cdr, add_cel
+
+__all__ = ["RecordFiles"]
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 2.0
+#: Asterisk writes the file first and the database a moment later; what is there already is not written twice anyhow.
+SETTLED_SECONDS = 3.0
+#: Bytes read at a time.
+CHUNK = 1 << 20
+#: A file that is in the database to its end is removed when it has so many bytes: Asterisk begins another.
+REMOVED_ABOVE = 16 << 20
+#: Seconds between two requests that Asterisk connect to the database again.
+RECONNECT_SECONDS = 30.0
+#: An event that is not in the database though it is no older than this: Asterisk does not write there any more.
+RECENT_SECONDS = 20.0
+
+
+class _Place(msgspec.Struct):
+    """How far a file has been read; `inode` tells that it is still the same."""
+
+    inode: int = 0
+    offset: int = 0
+
+
+class RecordFiles:
+    """Follows both files below Asterisk's log folder, if it is on this machine. Reading one again adds nothing."""
+
+    def __init__(
+        self, pool: Pool, folder: Path, state: Path, *, not_written: Callable[[], None] = lambda: None
+    ) -> None:
+        """`state` keeps how far each was read; `not_written` is told that Asterisk does not reach the database."""
+        self._pool = pool
+        self._folder = folder
+        self._state = state
+        self._not_written = not_written
+        self._places: dict[str, _Place] = {}
+        self._told_at = 0.0
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        self._places = await asyncio.to_thread(self._load)
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for kind, name in (("cel", CEL_FILE), ("cdr", CDR_FILE)):
+                with contextlib.suppress(DatabaseUnreachable):
+                    await self._follow(kind, self._folder / name)
+
+    async def _follow(self, kind: str, path: Path) -> None:
+        place = self._places.setdefault(kind, _Place())
+        while lines := await asyncio.to_thread(_next, path, place):
+            settled = time.time() - SETTLED_SECONDS
+            records: list[CelRow | CdrRow | Refused] = []
+            length = 0
+            for line, record in zip(lines, records_of(_fields(lines), kind), strict=True):
+                if not isinstance(record, Refused) and _time_of(record) > settled:
+                    break
+                length += len(line)
+                records.append(record)
+            if not records:
+                return
+            await self._add(kind, path, records)
+            place.offset += length
+            await asyncio.to_thread(self._keep, path, place)
+
+    async def _add(self, kind: str, path: Path, records: list[CelRow | CdrRow | Refused]) -> None:
+        refused = [record for record in records if isinstance(record, Refused)]
+        if refused:
+            log.warning("lines are no records", file=str(path), lines=len(refused), why=refused[0].reason)
+        cel = [record for record in records if isinstance(record, CelRow)]
+        async with acquire(self._pool) as connection:
+            added = await add_cel(connection, cel)
+            added += await add_cdr(connection, [record for record in records if isinstance(record, CdrRow)])
+        if added:
+            log.info("records taken from the file", kind=kind, added=added, of=len(records))
+        if added and cel and time.time() - cel[-1].eventtime < RECENT_SECONDS:
+            self._missing()
+
+    def _missing(self) -> None:
+        now = time.monotonic()
+        if now - self._told_at > RECONNECT_SECONDS:
+            self._told_at = now
+            self._not_written()
+
+    def _load(self) -> dict[str, _Place]:
+        try:
+            return msgspec.json.decode(self._state.read_bytes(), type=dict[str, _Place])
+        except (OSError, msgspec.MsgspecError):
+            return {}
+
+    def _keep(self, path: Path, place: _Place) -> None:
+        """After a crash some of it is read again, which does no harm."""
+        with contextlib.suppress(OSError):
+            if place.offset >= REMOVED_ABOVE and path.stat().st_size == place.offset:
+                path.unlink()
+            partial = self._state.with_suffix(".part")
+            partial.write_bytes(msgspec.json.encode(self._places))
+            partial.replace(self._state)
+
+
+def _next(path: Path, place: _Place) -> list[bytes]:
+    """The whole lines from there on, as many as are handled at a time; none: there are none, or no such file."""
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if status.st_ino != place.inode or status.st_size < place.offset:
+                place.inode, place.offset = status.st_ino, 0
+            file.seek(place.offset)
+            text = file.read(CHUNK)
+    except OSError:
+        return []
+    return text[: text.rfind(b"\n") + 1].splitlines(keepends=True)
+
+
+def _fields(lines: list[bytes]) -> Iterator[list[str]]:
+    """Asterisk writes a record in one line; an empty one is refused like any other that is none."""
+    for line in lines:
+        yield next(csv.reader([line.decode("utf-8", "replace")]), []) or [""]
+
+
+def _time_of(record: CelRow | CdrRow) -> float:
+    return record.eventtime if isinstance(record, CelRow) else record.end

@@ -1,0 +1,103 @@
+"""The log, Asterisk's own records, and what the phones saw: all three must say the same of each call."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import asyncpg
+import msgspec
+
+from ctc_ari.calls.numbers import Spelling
+from ctc_ari.log.cdr import House, row_of_records
+from ctc_ari.log.house import house_of
+from ctc_ari.log.row import LogRow
+from ctc_ari.store.agents import read_agents
+from ctc_ari.store.log import read_rows
+from ctc_ari.store.pool import connect
+from ctc_ari.store.records import read_cdr, read_cel
+from tests.integration.world import World
+
+__all__ = ["all_rows", "differences", "house", "logged", "once", "quiet", "seen_by_asterisk"]
+
+#: Seconds by which two clocks' readings of one moment may differ.
+TENTH = 0.1
+_TIMES = ("agent_answered_at", "answered_at", "ended_at")
+_DURATIONS = ("ring_seconds", "talk_seconds", "hold_seconds")
+
+
+async def house(connection: asyncpg.Connection[asyncpg.Record], trunk: str) -> House:
+    """As the service makes it."""
+    return house_of(await read_agents(connection), trunk, Spelling("GB").spell)
+
+
+async def all_rows(url: str) -> list[LogRow]:
+    """The whole log, the oldest first."""
+    connection = await connect(url)
+    try:
+        found = await connection.fetch("select linkedid from call_log")
+        return await read_rows(connection, [row["linkedid"] for row in found])
+    finally:
+        await connection.close()
+
+
+async def logged(desk: World, call_id: str, seconds: float = 5.0) -> LogRow:
+    """The row of that call, as soon as it is there."""
+    deadline = time.monotonic() + seconds
+    while True:
+        for row in await all_rows(desk.database_url):
+            if call_id in (row.id, *row.calls):
+                return row
+        assert time.monotonic() < deadline, f"{call_id} is not in the log"
+        await asyncio.sleep(0.05)
+
+
+async def seen_by_asterisk(url: str, linkedid: str, trunk: str, seconds: float = 5.0) -> LogRow | None:
+    """The row that CEL and CDR alone give, once Asterisk has written the end."""
+    connection = await connect(url)
+    try:
+        deadline = time.monotonic() + seconds
+        ended = "select exists (select from cel where linkedid = $1 and eventtype = 'LINKEDID_END')"
+        while not await connection.fetchval(ended, linkedid):
+            assert time.monotonic() < deadline, f"Asterisk wrote no end of {linkedid}"
+            await asyncio.sleep(0.05)
+        cel, cdr = await read_cel(connection, linkedid), await read_cdr(connection, linkedid)
+        return row_of_records(linkedid, cel, cdr, await house(connection, trunk))
+    finally:
+        await connection.close()
+
+
+def differences(row: LogRow, seen: LogRow | None) -> list[str]:
+    """In what the service's row and Asterisk's differ."""
+    if seen is None:
+        return ["Asterisk saw no such call"]
+    found = [
+        f"{name}: {getattr(row, name)} instead of {getattr(seen, name)}"
+        for name in ("direction", "number", "disposition", "end_reason")
+        #: A call that was given up before the customer's channel came about has no number in Asterisk.
+        if getattr(row, name) != getattr(seen, name) and (name != "number" or seen.number)
+    ]
+    for name in (*_TIMES, *_DURATIONS):
+        mine, theirs = getattr(row, name), getattr(seen, name)
+        if (mine is None) is not (theirs is None) or (mine is not None and abs(mine - theirs) > TENTH):
+            found.append(f"{name}: {mine} instead of {theirs}")
+    return found
+
+
+async def quiet(url: str, seconds: float = 30.0) -> None:
+    """Wait until nothing is left to be compared."""
+    connection = await connect(url)
+    try:
+        deadline = time.monotonic() + seconds
+        while left := await connection.fetch("select linkedid, due_at, since from log_due"):
+            assert time.monotonic() < deadline, [msgspec.to_builtins(dict(row), enc_hook=str) for row in left]
+            await asyncio.sleep(0.1)
+    finally:
+        await connection.close()
+
+
+def once(rows: Sequence[LogRow]) -> None:
+    """No call stands there twice."""
+    names = [name for row in rows for name in (row.calls or (row.id,))]
+    assert len(names) == len(set(names))

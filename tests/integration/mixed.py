@@ -1,0 +1,271 @@
+"""Many calls of every kind, while the service is killed, cut off from Asterisk, and left without its database."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import asyncpg
+import msgspec
+import yaml
+from msgspec.structs import replace
+
+from ctc_ari.calls.model import Agent
+from ctc_ari.config import Database, Inbound, RingTimeout, Server
+from ctc_ari.runtime import processes
+from ctc_ari.store.agents import add_agent
+from tests import phones
+from tests.integration.process import Killable
+from tests.integration.wire import Wire, wire
+from tests.integration.world import Exchange, email, exchange, prepare
+from tests.store import databases
+
+__all__ = ["Leg", "Run", "legs_of", "mixed"]
+
+#: What the customers behind the numbers with this prefix do.
+CUSTOMERS = {
+    "4420770": phones.answer(after=0.2),
+    "4420771": phones.busy,
+    "4420772": phones.ring_forever(),
+    "4420773": phones.declined,
+    "4420774": phones.reject(404),
+    "4420775": phones.answer(hang_up_after=1.0),
+    "4420776": phones.answer(after=1.0),
+    "4420777": phones.reject(480),
+}
+#: What the agents' phones do, and how many agents there are with each.
+PHONES = {"answers": 16, "slow": 4, "leaves": 3, "busy": 2, "declines": 2, "rings": 2}
+DIDS = {"+442079460701": "slow", "+442079460702": "busy", "+442079460703": "answers"}
+ROUTES: dict[str, str | list[str]] = {did: [email(agent)] for did, agent in DIDS.items()}
+_CALLERS = "4420780"
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One call as a phone outside saw it; seconds since the epoch."""
+
+    number: str
+    began: float
+    answered: float | None
+    ended: float | None
+
+
+@dataclass
+class Run:
+    """The parts, and who is free."""
+
+    desk: Killable
+    at: Exchange
+    database: databases.Server
+    cable: Wire
+    chance: random.Random
+    agents: dict[str, asyncio.Queue[str]]
+    ports: asyncio.Queue[int]
+    #: As the callers saw it.
+    inbound: list[Leg] = field(default_factory=list)
+    placed: int = 0
+    numbers: int = 0
+
+    def number(self, prefix: str) -> str:
+        """One that nobody else has."""
+        self.numbers += 1
+        return f"+{prefix}{self.numbers:05}"
+
+    async def wish(self, method: str, path: str, **arguments: Any) -> tuple[int, Any]:
+        """A request, in whatever state the service is."""
+        try:
+            return await self.desk.api(method, path, timeout=aiohttp.ClientTimeout(total=5), **arguments)
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return 0, None
+
+    async def outbound(self) -> None:
+        """An agent calls a customer, and something happens."""
+        kind = self.chance.choices(list(PHONES), weights=[10, 3, 2, 1, 1, 1])[0]
+        agent = await self.agents[kind].get()
+        try:
+            call_id = await self._place(agent, self.chance.choice(list(CUSTOMERS)))
+            if call_id:
+                self.placed += 1
+                await self._talk(call_id)
+                await self._over(call_id)
+        finally:
+            self.agents[kind].put_nowait(agent)
+
+    async def _place(self, agent: str, prefix: str) -> str | None:
+        for _ in range(60):
+            #: Whether a click without an answer rang, nobody knows: another one is to another number.
+            status, body = await self.wish(
+                "POST", "/api/v1/calls", json={"to": self.number(prefix), "email": email(agent)}
+            )
+            if status == 201:
+                return str(body["id"])
+            await asyncio.sleep(0.5)
+        return None
+
+    async def _talk(self, call_id: str) -> None:
+        path = f"/api/v1/calls/{call_id}"
+        await asyncio.sleep(self.chance.uniform(0.05, 1.5))
+        match self.chance.choice(["nothing", "nothing", "hold", "blind", "blind", "attended", "mute", "record"]):
+            case "hold":
+                await self.wish("PUT", f"{path}/hold")
+                await asyncio.sleep(self.chance.uniform(0.2, 1.0))
+                await self.wish("DELETE", f"{path}/hold")
+            case "blind":
+                await self._transfer(path, "blind")
+                await asyncio.sleep(self.chance.uniform(0.5, 2.0))
+            case "attended":
+                begun = await self._transfer(path, "attended")
+                await asyncio.sleep(self.chance.uniform(0.2, 1.5))
+                if begun:
+                    end = self.chance.choice([("POST", "/complete"), ("DELETE", "")])
+                    await self.wish(end[0], f"{path}/transfers/{begun['id']}{end[1]}")
+            case "mute":
+                await self.wish("PUT", f"{path}/mute")
+            case "record":
+                await self.wish("PUT", f"{path}/recording")
+        await asyncio.sleep(self.chance.uniform(0.0, 1.0))
+
+    async def _transfer(self, path: str, mode: str) -> Any:
+        to = self.chance.choice(["t1", "t2", "t3", "t4", "tbusy", "trings"])
+        status, body = await self.wish("POST", f"{path}/transfers", json={"to": email(to), "mode": mode})
+        return body if status == 201 else None
+
+    async def _over(self, call_id: str) -> None:
+        """The call and whatever came of it ends, by the API if not by itself."""
+        for _ in range(150):
+            status, body = await self.wish("GET", f"/api/v1/calls/{call_id}")
+            if status == 200 and body["state"] == "ended":
+                following = body["transfer"] and body["transfer"]["call_id"]
+                if not following or body["end_reason"] != "transferred":
+                    return
+                call_id = following
+            elif status == 200:
+                await self.wish("DELETE", f"/api/v1/calls/{call_id}")
+            await asyncio.sleep(0.2)
+
+    async def inward(self) -> None:
+        """Somebody calls, and gives up after a while or talks."""
+        port = await self.ports.get()
+        number = self.number(_CALLERS).removeprefix("+")
+        behaviour: dict[str, Any] = self.chance.choice(
+            [{"hang_up_after": 1.0}, {"hang_up_after": 2.0}, {"cancel_after": 0.5}]
+        )
+        to = self.at.did(self.chance.choice(list(DIDS)))
+        try:
+            async with phones.sipp_caller(to, from_=number, port=port, **behaviour) as caller:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(caller.process.wait(), 40)
+                self.inbound += [replace_number(leg, number) for leg in legs_of(caller)]
+        finally:
+            self.ports.put_nowait(port)
+
+    async def trouble(self) -> None:
+        """One kind of it after another, until cancelled."""
+        troubles: list[Callable[[], Awaitable[None]]] = [self._killed, self._cut, self._without_database]
+        while True:
+            self.chance.shuffle(troubles)
+            for trouble in troubles:
+                await asyncio.sleep(self.chance.uniform(2.0, 5.0))
+                await asyncio.shield(trouble())
+
+    async def _killed(self) -> None:
+        await self.desk.kill()
+        await asyncio.sleep(self.chance.uniform(0.0, 3.0))
+        await self.desk.start(ready=False)
+
+    async def _cut(self) -> None:
+        self.cable.cut()
+
+    async def _without_database(self) -> None:
+        await asyncio.to_thread(self.database.kill)
+        await asyncio.sleep(self.chance.uniform(1.0, 4.0))
+        await asyncio.to_thread(self.database.start)
+
+
+def replace_number(leg: Leg, number: str) -> Leg:
+    """With the number that it was called from."""
+    return Leg(f"+{number}", leg.began, leg.answered, leg.ended)
+
+
+def legs_of(phone: phones.SippPhone) -> list[Leg]:
+    """Each call of that phone, in the order in which they began."""
+    by_call: dict[str, list[Any]] = {}
+    for message in phone.messages:
+        by_call.setdefault(message.call_id, []).append(message)
+    found = []
+    for messages in by_call.values():
+        invite = messages[0]
+        if invite.method != "INVITE" or invite.status:
+            continue
+        answered = next((each.time for each in messages if each.status == 200 and each.method == "INVITE"), None)
+        if not any(each.method == "ACK" for each in messages):
+            answered = None
+        ended = next((each.time for each in messages if each.method == "BYE"), None)
+        found.append(Leg(f"+{invite.called.removeprefix('+')}", invite.time, answered, ended))
+    return found
+
+
+@asynccontextmanager
+async def mixed(folder: Path, seed: int) -> AsyncIterator[Run]:
+    """Everything that such a run needs, with nobody calling yet."""
+    async with AsyncExitStack() as stack:
+        database = stack.enter_context(databases.server())
+        url = await stack.enter_async_context(database.migrated())
+        numbers = {f"{prefix}*": behaviour for prefix, behaviour in CUSTOMERS.items()}
+        at = await stack.enter_async_context(exchange(url, ROUTES, numbers))
+        node = at.config.asterisk.nodes[0]
+        cable = await stack.enter_async_context(wire("127.0.0.1", urlsplit(node.ari_url).port or 0))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        port = phones.free_port()
+        data = folder / "var"
+        data.mkdir()
+        (data / "asterisk").symlink_to(at.folder / "asterisk")
+        config = replace(
+            at.config,
+            server=Server(port=port),
+            database=Database(url=url, data_dir=str(data)),
+            inbound=Inbound(routes=ROUTES),
+            asterisk=replace(
+                at.config.asterisk,
+                nodes=(replace(node, ari_url=f"http://127.0.0.1:{cable.port}/ari"),),
+                ring_timeout=RingTimeout(agent=3, customer=3),
+            ),
+        )
+        (folder / "config.yaml").write_text(yaml.safe_dump(msgspec.to_builtins(config)))
+        token = await prepare(url)
+        desk = Killable(at, config, url, f"http://127.0.0.1:{port}", token, session, folder=folder)
+        agents = await _hire(url, at)
+        await desk.start()
+        ports: asyncio.Queue[int] = asyncio.Queue()
+        for caller in at.callers:
+            ports.put_nowait(caller)
+        try:
+            yield Run(desk, at, database, cable, random.Random(seed), agents, ports)
+        finally:
+            if desk.process is not None:
+                await processes.stop(desk.process)
+
+
+async def _hire(url: str, at: Exchange) -> dict[str, asyncio.Queue[str]]:
+    """Agents for each behaviour of a phone, and those to whom is transferred."""
+    queues: dict[str, asyncio.Queue[str]] = {kind: asyncio.Queue() for kind in PHONES}
+    names = [(f"{kind}{number}", kind) for kind, count in PHONES.items() for number in range(count)]
+    targets = [("t1", "answers"), ("t2", "slow"), ("t3", "answers"), ("t4", "slow"), ("tbusy", "busy")]
+    connection = await asyncpg.connect(url)
+    try:
+        for extension, (name, kind) in enumerate([*names, *targets, ("trings", "rings")], 5000):
+            contact = f"sip:{kind}@127.0.0.1:{at.agents.port}"
+            await add_agent(connection, Agent(email(name), name, contact=contact, extension=str(extension)))
+    finally:
+        await connection.close()
+    for name, kind in names:
+        queues[kind].put_nowait(name)
+    return queues
