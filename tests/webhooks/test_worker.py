@@ -139,7 +139,13 @@ async def test_a_slow_receiver_keeps_nobody_else_waiting(post: Post) -> None:
 
 async def test_a_failing_receiver_is_asked_by_one_call_at_a_time(post: Post) -> None:
     failing = Failing()
-    async with receiver(failing) as there:
+
+    async def takes_its_time(request: Received) -> web.StreamResponse:
+        await asyncio.sleep(0.1)
+        return failing(request)
+
+    async with receiver() as there:
+        there.answer = takes_its_time
         await post.to(there.url)
         failing.broken = True
         await post.happen("call.created")
