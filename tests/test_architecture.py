@@ -67,16 +67,20 @@ PUBLIC = {
     "ctc_ari.calls.desk": "Desk",
     "ctc_ari.calls.dialling": "Dialling FindAgent",
     "ctc_ari.calls.engine": "TABLE WISHES begin handler_of ignore refuse step",
-    "ctc_ari.calls.ids": "belongs_to new_call_id",
+    "ctc_ari.calls.ids": "belongs_to is_call_id new_call_id",
     "ctc_ari.calls.model": (
         "Agent Call CallState Contact Device EndReason EndedBy Leg LegStage Phase RecordingState Role Supervisor "
         "SupervisorMode Target Transfer TransferMode TransferState bridge_id channel_id other_channel_id owner_of "
         "recording_name side_bridge_id"
     ),
+    "ctc_ari.log.cdr": "House is_complete row_of_records",
+    "ctc_ari.log.keep": "Known Wait checked row_now",
+    "ctc_ari.log.row": "Disposition LogAgent LogRow LogTransfer Quality Recorded disposition_of",
     "ctc_ari.calls.outcomes": "agent_outcome customer_outcome tone_for transfer_outcome",
     "ctc_ari.calls.policy": "Admission RecentCalls",
     "ctc_ari.calls.ports": (
-        "NOT_SENT Arrived CallStore DialAnswered Feed Happening Heard Listener Referred Replied Snapshot Telephony"
+        "NOT_SENT Arrived CallStore DialAnswered Feed Happening Heard Listener Logged Referred Replied Snapshot "
+        "Telephony"
     ),
     "ctc_ari.calls.resume": "Resumed dialled_already is_beside missed observed reassert resume watch_again",
     "ctc_ari.ari.gateway": "Gateway",

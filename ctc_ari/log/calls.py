@@ -115,12 +115,15 @@ def _one(agent: Agent) -> LogAgent:
 
 
 def chains(calls: Iterable[Call]) -> list[list[Call]]:
-    """Calls sorted into chains of successors, each in the order in which they began."""
+    """Calls sorted into chains, each call before the one that came of its transfer; the oldest chain first."""
     by_id = {call.id: call for call in calls}
-    grouped: dict[str, list[Call]] = {}
+    following = {call.transferred_from: call for call in by_id.values() if call.transferred_from}
+    found: list[list[Call]] = []
     for call in sorted(by_id.values(), key=lambda each: each.created_at):
-        root = call
-        while root.transferred_from in by_id and root.transferred_from is not None:
-            root = by_id[root.transferred_from]
-        grouped.setdefault(root.id, []).append(call)
-    return list(grouped.values())
+        if call.transferred_from in by_id:
+            continue
+        chain = [call]
+        while (after := following.get(chain[-1].id)) is not None and after not in chain:
+            chain.append(after)
+        found.append(chain)
+    return found

@@ -35,10 +35,11 @@ class House(msgspec.Struct, frozen=True):
 
 
 def is_complete(cel: Sequence[CelRow]) -> bool:
-    """Whether Asterisk has told the end of every channel."""
+    """Whether Asterisk has told beginning and end of every channel."""
+    channels = {row.uniqueid for row in cel if is_party(row.channame)}
     begun = {row.uniqueid for row in cel if row.eventtype == "CHAN_START"}
     ended = {row.uniqueid for row in cel if row.eventtype == "HANGUP"}
-    return bool(begun) and begun <= ended
+    return bool(channels) and channels <= begun & ended
 
 
 def row_of_records(linkedid: str, cel: Sequence[CelRow], cdr: Sequence[CdrRow], house: House) -> LogRow | None:
@@ -126,6 +127,10 @@ def _why_over(customer: ChannelStory, ours: Sequence[ChannelStory]) -> EndReason
 def _inbound(linkedid: str, caller: ChannelStory, phones: list[ChannelStory], house: House) -> LogRow:
     taken = [phone for phone in phones if phone.answered_at is not None and caller.together(phone)]
     answered_at = min((phone.answered_at for phone in taken if phone.answered_at is not None), default=None)
+    agent_answered_at = answered_at
+    if answered_at is not None and caller.answered_at is not None:
+        #: She hears the agent when she is told that she was answered.
+        answered_at = max(answered_at, caller.answered_at)
     ended_at = caller.ended_at or max([caller.started_at, *(phone.ended_at or 0.0 for phone in phones)])
     if answered_at is not None:
         reason = _why_over(caller, phones)
@@ -150,7 +155,7 @@ def _inbound(linkedid: str, caller: ChannelStory, phones: list[ChannelStory], ho
         did=house.spell(did) or None,
         reason=reason,
         started_at=caller.started_at,
-        agent_answered_at=answered_at,
+        agent_answered_at=agent_answered_at,
         answered_at=answered_at,
         ended_at=ended_at,
         rang_since=caller.started_at,

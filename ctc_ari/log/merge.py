@@ -62,18 +62,26 @@ def corrected_by(engine: LogRow, asterisk: LogRow) -> LogRow:
     """
     if (engine.answered_at is None) is not (asterisk.answered_at is None):
         return completed_by(engine, asterisk)
-    off = max(
-        abs(engine.ended_at - asterisk.ended_at), abs((engine.answered_at or 0.0) - (asterisk.answered_at or 0.0))
-    )
-    if off <= _SAME_SECONDS / 2:
+    if all(_near(getattr(engine, name), getattr(asterisk, name)) for name in _MEASURED):
         return engine
     return replace(
         engine,
+        started_at=min(engine.started_at, asterisk.started_at),
+        agent_answered_at=asterisk.agent_answered_at,
         answered_at=asterisk.answered_at,
         ended_at=asterisk.ended_at,
         ring_seconds=asterisk.ring_seconds,
         talk_seconds=asterisk.talk_seconds,
     )
+
+
+_MEASURED = ("agent_answered_at", "answered_at", "ended_at", "ring_seconds", "talk_seconds")
+
+
+def _near(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= _SAME_SECONDS / 2
 
 
 def _last_who_talked(engine: LogRow, asterisk: LogRow) -> str | None:

@@ -34,6 +34,12 @@ _READ_CEL = f"select {_CEL} from cel where linkedid = $1 order by eventtime"  # 
 _READ_CDR = f"select {_CDR} from cdr where linkedid = $1 order by start, sequence"  # noqa: S608 -- made of constants
 
 
+_DUE = """
+    insert into log_due (linkedid) select unnest($1::text[])
+    on conflict (linkedid) do update set due_at = least(log_due.due_at, now())
+"""
+
+
 async def add_cel(connection: Connection, rows: Sequence[CelRow]) -> int:
     """How many of them were not there yet. Raises DatabaseUnreachable."""
     return await _add(connection, _ADD_CEL, CelRow, rows)
@@ -45,14 +51,18 @@ async def add_cdr(connection: Connection, rows: Sequence[CdrRow]) -> int:
 
 
 async def _add(
-    connection: Connection, statement: str, kind: type[msgspec.Struct], rows: Sequence[msgspec.Struct]
+    connection: Connection, statement: str, kind: type[msgspec.Struct], rows: Sequence[CelRow] | Sequence[CdrRow]
 ) -> int:
     if not rows:
         return 0
     columns = [[_storable(getattr(row, name)) for row in rows] for name in kind.__struct_fields__]
     with database_errors():
         done: str = await connection.execute(statement, *columns)
-    return int(done.rpartition(" ")[2])
+        added = int(done.rpartition(" ")[2])
+        if added:
+            #: What was missing in the middle of a call changes what is known of it.
+            await connection.execute(_DUE, sorted({str(row.linkedid) for row in rows} - {""}))
+    return added
 
 
 def _storable(value: Any) -> Any:

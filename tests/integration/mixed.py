@@ -156,7 +156,7 @@ class Run:
         port = await self.ports.get()
         number = self.number(_CALLERS).removeprefix("+")
         behaviour: dict[str, Any] = self.chance.choice(
-            [{"hang_up_after": 1.0}, {"hang_up_after": 2.0}, {"cancel_after": 0.5}]
+            [{"hang_up_after": 1.0}, {"hang_up_after": 2.0}, {"cancel_after": 0.5, "hang_up_after": 1.0}]
         )
         to = self.at.did(self.chance.choice(list(DIDS)))
         try:

@@ -1,0 +1,76 @@
+"""Two records of one call: who and why from the engine, when from Asterisk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from ctc_ari.calls.model import Contact, EndReason
+from ctc_ari.log.merge import completed_by, corrected_by, kept, same
+from ctc_ari.log.row import Disposition, LogAgent, LogRow
+from tests.calls.builders import NOW
+
+ENGINE = LogRow(
+    id="c",
+    linkedid="l",
+    direction="outbound",
+    agents=(LogAgent("a@example.com"),),
+    agent_email="a@example.com",
+    end_reason=EndReason.CANCELLED,
+    ended_by="api",
+    started_at=NOW,
+    ended_at=NOW + 9,
+    disposition=Disposition.CANCELLED,
+)
+
+
+def talked(**changes: Any) -> LogRow:
+    """As Asterisk saw it."""
+    row = replace(
+        ENGINE,
+        end_reason=EndReason.COMPLETED,
+        answered_at=NOW + 2,
+        ended_at=NOW + 6,
+        talk_seconds=4.0,
+        disposition=Disposition.ANSWERED,
+    )
+    return replace(row, **changes)
+
+
+def test_a_conversation_that_the_service_missed_is_answered_and_as_long_as_it_was() -> None:
+    row = completed_by(ENGINE, talked())
+    assert (row.disposition, row.end_reason, row.talk_seconds) == ("answered", "completed", 4.0)
+    assert row.agents[0].talked
+
+
+@pytest.mark.parametrize(
+    ("engine", "asterisk", "reason"),
+    [
+        ("cancelled", "customer_busy", "customer_busy"),
+        ("agent_hangup", "cancelled", "agent_hangup"),
+        ("lost", "customer_no_answer", "customer_no_answer"),
+        ("lost", "cancelled", "lost"),
+    ],
+)
+def test_what_a_phone_answered_counts_for_more_than_that_we_gave_up(engine: str, asterisk: str, reason: str) -> None:
+    seen = replace(ENGINE, end_reason=EndReason(asterisk))
+    assert completed_by(replace(ENGINE, end_reason=EndReason(engine)), seen).end_reason == reason
+
+
+def test_a_row_within_a_few_milliseconds_is_left_as_it_is() -> None:
+    engine = talked(end_reason=EndReason.COMPLETED)
+    assert corrected_by(engine, replace(engine, ended_at=engine.ended_at + 0.01)) is engine
+    later = corrected_by(engine, replace(engine, ended_at=engine.ended_at + 0.2, talk_seconds=4.2))
+    assert later.talk_seconds == 4.2
+    assert corrected_by(ENGINE, talked()).disposition == "answered"
+
+
+def test_what_people_wrote_stays_and_what_was_right_is_the_same_row() -> None:
+    old = talked(notes="called back", outcome="sold", contact=Contact("x", "X"), contact_by="person")
+    assert kept(talked(ended_at=NOW + 6.05), old) is old
+    new = kept(talked(ended_at=NOW + 8), old)
+    assert (new.notes, new.contact_by, new.ended_at) == ("called back", "person", NOW + 8)
+    assert same(old, replace(old, ended_at=old.ended_at + 0.09))
+    assert not same(old, replace(old, number="+4420"))

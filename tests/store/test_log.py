@@ -1,0 +1,152 @@
+"""The log's rows on a real PostgreSQL: one per call, with its end, on the right contact."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from ctc_ari.calls.effects import HandOver
+from ctc_ari.calls.engine import step
+from ctc_ari.calls.ids import new_call_id
+from ctc_ari.calls.inputs import HangUp, LegAnswered
+from ctc_ari.calls.model import Call, Contact, Phase
+from ctc_ari.calls.ports import Happening, Logged
+from ctc_ari.contacts import ContactDetails, ContactNumber
+from ctc_ari.store.calls import PostgresCallStore
+from ctc_ari.store.contacts import PostgresContacts
+from ctc_ari.store.log import read_rows, with_contact
+from ctc_ari.store.pool import Connection, Pool
+from tests.calls.builders import NOW, a_call_in
+
+NUMBER = "+442079460001"
+
+
+@asynccontextmanager
+async def keeping(pool: Pool, url: str, **more: Any) -> AsyncIterator[tuple[PostgresCallStore, list[Logged]]]:
+    told: list[Logged] = []
+    store = PostgresCallStore(pool, url, on_logged=told.append, **more)
+    task = asyncio.create_task(store.run())
+    try:
+        yield store, told
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def talking(**changes: Any) -> Call:
+    call_id = new_call_id("ctc", NOW)
+    call = replace(a_call_in(Phase.TALKING), id=call_id, linkedid=call_id, answered_at=NOW - 4)
+    return replace(call, **changes)
+
+
+def over(call: Call) -> Call:
+    return step(call, HangUp("api"), NOW)[0]
+
+
+async def contact(pool: Pool, name: str) -> Contact:
+    made = await PostgresContacts(pool).create(
+        ContactDetails(id=name.lower(), name=name, numbers=(ContactNumber(NUMBER),))
+    )
+    return Contact(made.id, made.name)
+
+
+async def test_a_row_comes_with_the_calls_end_and_is_told_once(pool: Pool, database_url: str) -> None:
+    async with keeping(pool, database_url) as (store, told):
+        call = talking()
+        store.save(call, [Happening(call, "call.answered", NOW, 1)])
+        await store.flush(2)
+        assert await pool.fetchval("select count(*) from call_log") == 0, "live calls are not in it"
+        ended = over(call)
+        for _ in range(2):
+            store.save(ended, [Happening(ended, "call.ended", NOW, 2)], urgent=True)
+            await store.flush(2)
+        async with pool.acquire() as connection:
+            (row,) = await read_rows(connection, [call.id])
+        assert (row.id, row.disposition, row.talk_seconds, row.source) == (call.id, "answered", 4.0, "service")
+        assert [(each.call_id, each.seq, each.row) for each in told] == [(call.id, 3, row)]
+
+
+async def test_what_is_to_be_told_is_in_the_same_transaction(pool: Pool, database_url: str) -> None:
+    seen: list[int] = []
+
+    async def enqueue(connection: Connection, logged: Any) -> None:
+        seen.append(await connection.fetchval("select count(*) from call_log"))
+        if len(seen) == 1:
+            await connection.execute("select 1 / 0")
+
+    async with keeping(pool, database_url, in_transaction=enqueue) as (store, told):
+        ended = over(talking())
+        store.save(ended, [], urgent=True)
+        await store.flush(5)
+        assert seen == [1, 1], "the first attempt left nothing behind"
+        assert len(told) == 1
+
+
+async def test_a_call_and_its_successor_are_one_row_when_the_successor_ends(pool: Pool, database_url: str) -> None:
+    async with keeping(pool, database_url) as (store, told):
+        call = replace(a_call_in(Phase.TRANSFERRING), answered_at=NOW - 10)
+        call, effects = step(call, LegAnswered("target"), NOW)
+        (successor,) = (effect.call for effect in effects if isinstance(effect, HandOver))
+        store.save(call, [], urgent=True)
+        store.save(successor, [], urgent=True)
+        await store.flush(2)
+        assert told == []
+        assert await pool.fetchval("select state from calls where id = $1", successor.id) == "talking"
+        store.save(over(successor), [], urgent=True)
+        await store.flush(2)
+        (logged,) = told
+        assert (logged.row.id, logged.row.calls) == (call.id, (call.id, successor.id))
+
+
+async def test_an_interrupted_call_waits_for_asterisks_records(pool: Pool, database_url: str) -> None:
+    async with keeping(pool, database_url) as (store, told):
+        call = over(talking(interrupted=True))
+        store.save(call, [], urgent=True)
+        await store.flush(2)
+        assert told == []
+        assert await pool.fetchval("select linkedid from log_due") == call.linkedid
+
+
+async def test_a_shared_number_goes_to_the_most_recently_spoken_to_and_all_are_named(
+    pool: Pool, database_url: str
+) -> None:
+    await contact(pool, "Ann")
+    bert = await contact(pool, "Bert")
+    async with keeping(pool, database_url) as (store, told):
+        store.save(over(talking(contact=bert, contact_by="record")), [], urgent=True)
+        await store.flush(2)
+        store.save(over(talking()), [], urgent=True)
+        await store.flush(2)
+    record, found = (each.row for each in told)
+    assert (record.contact, record.contact_by, record.candidates) == (bert, "record", ())
+    assert (found.contact, found.contact_by) == (bert, "number")
+    assert {each.name for each in found.candidates} == {"Ann", "Bert"}
+
+
+async def test_unanswered_calls_do_not_count_as_spoken_and_strangers_get_no_contact(
+    pool: Pool, database_url: str
+) -> None:
+    ann = await contact(pool, "Ann")
+    async with keeping(pool, database_url) as (store, told):
+        store.save(over(talking(answered_at=None, phase=Phase.RINGING_CUSTOMER)), [], urgent=True)
+        store.save(over(talking(number="+442079460099")), [], urgent=True)
+        await store.flush(2)
+    rows = {each.row.number: each.row for each in told}
+    assert rows[NUMBER].contact == ann
+    assert rows["+442079460099"].contact is None
+    assert await pool.fetchval("select last_spoken_at from contacts") is None
+    assert await pool.fetchval("select count(*) from contacts") == 1
+
+
+@pytest.mark.parametrize("number", ["", "1002", "+442079460098"])
+async def test_a_number_that_nobody_has_is_nobodys(pool: Pool, database_url: str, number: str) -> None:
+    async with keeping(pool, database_url) as (store, told):
+        store.save(over(talking(number=number)), [], urgent=True)
+        await store.flush(2)
+    async with pool.acquire() as connection:
+        assert await with_contact(connection, [told[0].row]) == [told[0].row]
