@@ -15,6 +15,7 @@ from .rates import clean_rates
 from .report import Figure
 from .restart import restart
 from .stage import Stage
+from .webhooks import webhooks
 
 __all__ = ["FIGURES", "Plan"]
 
@@ -73,6 +74,11 @@ class Plan:
         """11."""
         return [await panel(rounds=5 if self._quick else 25)]
 
+    async def webhooks(self) -> list[Figure]:
+        """12."""
+        rounds, calls = (2, 300) if self._quick else (7, 1000)
+        return [await webhooks(self._stage, rounds=rounds, calls=calls)]
+
 
 FIGURES: dict[str, Callable[[Plan], Awaitable[list[Figure]]]] = {
     "latency": Plan.latency,
@@ -84,4 +90,5 @@ FIGURES: dict[str, Callable[[Plan], Awaitable[list[Figure]]]] = {
     "memory": Plan.memory,
     "restart": Plan.restart,
     "panel": Plan.panel,
+    "webhooks": Plan.webhooks,
 }

@@ -16,6 +16,9 @@ from ctc_ari.config_sections import (
     Asterisk,
     Config,
     Crm,
+    CrmAgent,
+    CrmContact,
+    CrmHttp,
     Database,
     IceServer,
     Inbound,
@@ -24,7 +27,9 @@ from ctc_ari.config_sections import (
     Numbers,
     RingTimeout,
     Server,
+    Webhooks,
     WebRtc,
+    Zammad,
 )
 from ctc_ari.errors import ConfigError
 
@@ -33,6 +38,9 @@ __all__ = [
     "Asterisk",
     "Config",
     "Crm",
+    "CrmAgent",
+    "CrmContact",
+    "CrmHttp",
     "Database",
     "IceServer",
     "Inbound",
@@ -42,6 +50,8 @@ __all__ = [
     "RingTimeout",
     "Server",
     "WebRtc",
+    "Webhooks",
+    "Zammad",
     "examine",
     "load",
 ]

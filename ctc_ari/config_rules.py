@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import phonenumbers
 
-from ctc_ari.config_sections import SHIPPED_PASSWORD, AgentSeed, Asterisk, Config, Node, WebRtc
+from ctc_ari.config_sections import SHIPPED_PASSWORD, AgentSeed, Asterisk, Config, Crm, Node, WebRtc
 from ctc_ari.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,6 +45,9 @@ ICE_URL = re.compile(
 EXTENSIONS = re.compile(r"[A-Za-z0-9]+/[^\s&,|]*\{extension\}[^\s&,|]*")
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2}|:[0-9]{1,5})?|[0-9a-fA-F:]{2,39}(?:/[0-9]{1,3})?")
+#: A field of a JSON answer: names, and positions in lists, with dots between.
+PATH = re.compile(r"[A-Za-z0-9_@$-]{1,64}(?:\.[A-Za-z0-9_@$-]{1,64}){0,9}")
+HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 SIP_BIND = re.compile(r"(?:[0-9.]+|\[[0-9A-Fa-f:]+\]):\d{1,5}")
 
 
@@ -61,6 +64,8 @@ def problems_of(config: Config) -> Iterator[str]:
         least = 0 if key == "duplicate_window" else 1
         yield from _range(f"limits.{key}", getattr(config.limits, key), least, 1_000_000)
     yield from _webrtc_problems(config.webrtc)
+    yield from _crm_problems(config.crm)
+    yield from _range("webhooks.keep_days", config.webhooks.keep_days, 2, 90)
     yield from _route_problems(config.inbound.routes)
     yield from _seed_problems(config.agents)
 
@@ -126,6 +131,35 @@ def _asterisk_problems(asterisk: Asterisk) -> Iterator[str]:
     yield from _range("asterisk.ring_timeout.agent", asterisk.ring_timeout.agent, 1, 600)
     yield from _range("asterisk.ring_timeout.customer", asterisk.ring_timeout.customer, 1, 600)
     yield from _range("asterisk.max_call_seconds", asterisk.max_call_seconds, 1, 7 * 24 * 3600)
+
+
+def _crm_problems(crm: Crm) -> Iterator[str]:
+    http = crm.http
+    if crm.kind == "zammad" and crm.zammad.url is None:
+        yield "crm.zammad.url: is needed for kind zammad; Zammad shows it under Integrations, CTI (generic)"
+    if crm.zammad.url is not None and not _is_http(crm.zammad.url):
+        #: Not shown: it holds a token.
+        yield "crm.zammad.url: must look like https://zammad.example.com/api/v1/cti/TOKEN"
+    if crm.kind == "http" and not (http.agent_url or http.contact_url or http.calls_url):
+        yield "crm.http: name agent_url, contact_url or calls_url for kind http"
+    for key, url, fields in (
+        ("agent_url", http.agent_url, ("{email}",)),
+        ("contact_url", http.contact_url, ("{number}", "{digits}")),
+        ("calls_url", http.calls_url, ()),
+    ):
+        if url is None:
+            continue
+        if not _is_http(url) or not url.isascii() or not url.isprintable() or " " in url:
+            yield f"crm.http.{key}: must look like https://crm.example.com/api/…, without user and password"
+        elif fields and not any(field in url for field in fields):
+            yield f"crm.http.{key}: must contain {' or '.join(fields)}"
+    yield from _match("crm.http.header", http.header, HEADER, "the name of a header")
+    if http.authorization is not None and not (http.authorization.isascii() and http.authorization.isprintable()):
+        yield "crm.http.authorization: must be one line of printable ASCII characters"
+    for section, paths in (("agent", http.agent), ("contact", http.contact)):
+        for name in paths.__struct_fields__:
+            yield from _match(f"crm.http.{section}.{name}", getattr(paths, name), PATH, "a path such as data.0.id")
+    yield from _range("crm.http.cache_seconds", http.cache_seconds, 0, 7 * 24 * 3600)
 
 
 def _node_problems(where: str, node: Node) -> Iterator[str]:

@@ -14,6 +14,9 @@ __all__ = [
     "Asterisk",
     "Config",
     "Crm",
+    "CrmAgent",
+    "CrmContact",
+    "CrmHttp",
     "Database",
     "IceServer",
     "Inbound",
@@ -23,6 +26,8 @@ __all__ = [
     "RingTimeout",
     "Server",
     "WebRtc",
+    "Webhooks",
+    "Zammad",
 ]
 
 #: Opens ARI on one machine out of the box; `config check` asks for another, and beyond loopback it is refused.
@@ -119,10 +124,55 @@ class Limits(_Section, frozen=True, kw_only=True):
     duplicate_window: int = 10
 
 
-class Crm(_Section, frozen=True, kw_only=True):
-    """Where agents and contacts come from."""
+class CrmAgent(_Section, frozen=True, kw_only=True):
+    """Where in the CRM's answer an agent's fields stand."""
 
-    kind: Literal["builtin"] = "builtin"
+    extension: str = "extension"
+    name: str = "name"
+
+
+class CrmContact(_Section, frozen=True, kw_only=True):
+    """Where in the CRM's answer a contact's fields stand; null: nowhere."""
+
+    id: str = "id"
+    name: str = "name"
+    company: str | None = None
+    email: str | None = None
+    url: str | None = None
+
+
+class CrmHttp(_Section, frozen=True, kw_only=True):
+    """The CRM's own HTTP API; what has no URL is kept here instead."""
+
+    agent_url: str | None = None
+    contact_url: str | None = None
+    calls_url: str | None = None
+    header: str = "Authorization"
+    authorization: str | None = None
+    agent: CrmAgent = CrmAgent()
+    contact: CrmContact = CrmContact()
+    cache_seconds: int = 300
+
+
+class Zammad(_Section, frozen=True, kw_only=True):
+    """Zammad's generic CTI endpoint, which holds a token."""
+
+    url: str | None = None
+
+
+class Crm(_Section, frozen=True, kw_only=True):
+    """Where agents and contacts come from, and who is told of calls."""
+
+    kind: Literal["builtin", "http", "zammad"] = "builtin"
+    http: CrmHttp = CrmHttp()
+    zammad: Zammad = Zammad()
+
+
+class Webhooks(_Section, frozen=True, kw_only=True):
+    """Receivers of what happens to calls."""
+
+    allow_private: bool = False
+    keep_days: int = 7
 
 
 class Inbound(_Section, frozen=True, kw_only=True):
@@ -171,6 +221,7 @@ class Config(_Section, frozen=True, kw_only=True):
     numbers: Numbers = Numbers()
     limits: Limits = Limits()
     crm: Crm = Crm()
+    webhooks: Webhooks = Webhooks()
     inbound: Inbound = Inbound()
     webrtc: WebRtc = WebRtc()
     agents: tuple[AgentSeed, ...] = ()

@@ -22,6 +22,7 @@ from ctc_ari.http.sessions import Sessions
 from ctc_ari.http.sip import Sip
 from ctc_ari.http.tokens import Tokens
 from ctc_ari.http.transfers import Transfers
+from ctc_ari.http.webhooks import Webhooks
 
 __all__ = ["LARGEST_BODY", "application"]
 
@@ -51,6 +52,7 @@ def application(services: Services) -> web.Application:
         Contacts(services),
         Agents(services),
         Tokens(services),
+        Webhooks(services),
         events,
         sip,
         Health(services),

@@ -14,8 +14,9 @@ from ctc_ari.calls.model import Call
 from ctc_ari.calls.numbers import Spelling
 from ctc_ari.config import WebRtc
 from ctc_ari.contacts import Contacts
-from ctc_ari.directory import Administration, Directory, IdempotencyKeys, Principal, Sessions
+from ctc_ari.directory import Administration, Directory, IdempotencyKeys, People, Principal, Sessions
 from ctc_ari.errors import CallNotFound, NotAllowed, Unauthorized
+from ctc_ari.outbox import Webhooks
 from ctc_ari.web_phones import WebPhones
 
 __all__ = [
@@ -47,6 +48,8 @@ class Services:
 
     desk: CallDesk
     directory: Directory
+    #: Whom new calls are between.
+    people: People
     sessions: Sessions
     keys: IdempotencyKeys
     recordings: Recordings
@@ -54,6 +57,7 @@ class Services:
     events: Broadcast
     contacts: Contacts
     administration: Administration
+    webhooks: Webhooks
     normalise: Normalise
     spelling: Spelling
     check: HealthCheck

@@ -66,7 +66,7 @@ class Sessions:
             raise BadRequest("The body is not a new session: `email` holds unreadable characters.")
         if not principal.may_act_for(new.email):
             raise NotAllowed
-        agent = self._services.directory.agent(new.email)
+        agent = await self._services.people.agent(new.email)
         made = await self._services.sessions.create_session(principal, agent)
         shown = AgentView(agent.email, agent.name, agent.extension)
         return json_answer(SessionView(made.token, moment(made.expires_at), shown), 201)

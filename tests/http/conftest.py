@@ -18,9 +18,11 @@ from structlog.testing import LogCapture
 
 from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.numbers import Spelling
+from ctc_ari.crm.builtin import BuiltinCrm
 from ctc_ari.http import Runner, Services, application, encode_event, observe
 from tests.http.fake_administration import FakeAdministration
 from tests.http.fake_contacts import FakeContacts
+from tests.http.fake_webhooks import FakeWebhooks
 from tests.http.fakes import (
     ANNA,
     CREATED,
@@ -48,6 +50,7 @@ class World:
     keys: FakeKeys = field(default_factory=FakeKeys)
     contacts: FakeContacts = field(default_factory=FakeContacts)
     administration: FakeAdministration = field(init=False)
+    webhooks: FakeWebhooks = field(default_factory=FakeWebhooks)
     recordings: FakeRecordings = field(default_factory=FakeRecordings)
     web_phones: FakeWebPhones = field(default_factory=FakeWebPhones)
     events: Broadcast = field(default_factory=lambda: Broadcast(encode_event, clock=lambda: CREATED))
@@ -68,6 +71,8 @@ class World:
             "events": self.events,
             "contacts": self.contacts,
             "administration": self.administration,
+            "webhooks": self.webhooks,
+            "people": BuiltinCrm(self.directory),
             "normalise": normalise,
             "spelling": Spelling("GB"),
             "check": self.health,

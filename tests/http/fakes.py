@@ -286,6 +286,10 @@ class FakeDirectory:
             raise AgentNotFound
         return self.agents[email.lower()]
 
+    def find_agent(self, text: str) -> Agent | None:
+        """By e-mail or extension."""
+        return next((agent for agent in self.agents.values() if text in (agent.email, agent.extension)), None)
+
     def all_agents(self) -> Sequence[Agent]:
         """In no order."""
         return list(self.agents.values())

@@ -10,7 +10,7 @@ from ctc_ari.calls.commands import PlaceCall
 from ctc_ari.calls.model import Phase, Supervisor, Target, Transfer
 from ctc_ari.errors import DatabaseUnreachable, Unauthorized
 from ctc_ari.http import application
-from tests.http import test_agents, test_contacts, test_tokens
+from tests.http import test_agents, test_contacts, test_tokens, test_webhooks
 from tests.http.conftest import Client, Wire, World
 from tests.http.fakes import ANNA, ANNAS_SESSION, ANNAS_TOKEN, BORIS, CREATED, NUMBER, TOKEN, a_call
 
@@ -189,6 +189,7 @@ WITHOUT_A_CALL = {
     *test_contacts.ROUTES,
     *test_agents.ROUTES,
     *test_tokens.ROUTES,
+    *test_webhooks.ROUTES,
     ("GET", "/livez"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
