@@ -8,7 +8,7 @@ HAVE_PYTHON := command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer i
 INSTALL := $(HAVE_PYTHON); exec $(PYTHON) scripts/install.py $(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench lock clean
+.PHONY: help demo test check panel format bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ check: ## format, lint, types and architecture
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
+panel: ## build the panel again, and say why if that fails
+	@$(INSTALL) --extra test
+	@$(BIN)/python ctc_ari/panel/build.py
+
 format: ## write the format that `make check` wants
 	@$(INSTALL) --extra test
 	@$(BIN)/ruff format .
@@ -41,4 +45,4 @@ lock: ## write requirements.lock from what pyproject.toml allows
 	@$(INSTALL) --extra test --relock
 
 clean: ## remove what was built here; the downloaded Asterisk stays in the user's cache
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) ctc_ari/panel/static ctc_ari/panel/node_modules build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

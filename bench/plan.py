@@ -9,11 +9,13 @@ from .inbound import inbound
 from .latency import latency
 from .memory import memory
 from .overload import overload
+from .panel import panel
 from .processor import processor
 from .rates import clean_rates
 from .report import Figure
 from .restart import restart
 from .stage import Stage
+from .webhooks import webhooks
 
 __all__ = ["FIGURES", "Plan"]
 
@@ -68,6 +70,15 @@ class Plan:
         live, rounds = (40, 1) if self._quick else (200, 3)
         return [await restart(self._stage, live=live, rounds=rounds)]
 
+    async def panel(self) -> list[Figure]:
+        """11."""
+        return [await panel(rounds=5 if self._quick else 25)]
+
+    async def webhooks(self) -> list[Figure]:
+        """12."""
+        rounds, calls = (2, 300) if self._quick else (7, 1000)
+        return [await webhooks(self._stage, rounds=rounds, calls=calls)]
+
 
 FIGURES: dict[str, Callable[[Plan], Awaitable[list[Figure]]]] = {
     "latency": Plan.latency,
@@ -78,4 +89,6 @@ FIGURES: dict[str, Callable[[Plan], Awaitable[list[Figure]]]] = {
     "overload": Plan.overload,
     "memory": Plan.memory,
     "restart": Plan.restart,
+    "panel": Plan.panel,
+    "webhooks": Plan.webhooks,
 }

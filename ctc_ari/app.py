@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -20,16 +21,20 @@ from prometheus_client import CollectorRegistry
 from ctc_ari import logs
 from ctc_ari.ari.gateway import Gateway
 from ctc_ari.ari.recordings import AriRecordings
+from ctc_ari.ari.web_phones import AsteriskWebPhones
 from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.desk import Desk
 from ctc_ari.calls.dialling import Dialling
 from ctc_ari.calls.numbers import NumberPolicy, Spelling
-from ctc_ari.calls.ports import Listener
+from ctc_ari.calls.ports import Listener, Logged
 from ctc_ari.config import Config
+from ctc_ari.crm.choice import crm_of
 from ctc_ari.errors import ConfigError, DatabaseUnreachable, SetupError
-from ctc_ari.http import Runner, Services, application, encode_event
+from ctc_ari.http import Runner, Services, application, encode_event, encode_notice
 from ctc_ari.log.house import house_of
 from ctc_ari.metrics import CallMetrics
+from ctc_ari.outbox import Subscriptions
+from ctc_ari.remote import Remote
 from ctc_ari.retention import Retention
 from ctc_ari.runtime.open_files import allow_many
 from ctc_ari.runtime.postgres import embedded
@@ -42,10 +47,14 @@ from ctc_ari.store.idempotency import PostgresIdempotencyKeys
 from ctc_ari.store.log_keeper import LogKeeper
 from ctc_ari.store.log_reading import PostgresCallLog
 from ctc_ari.store.migrate import ensure_current
+from ctc_ari.store.outbox import PostgresOutbox, enqueue
 from ctc_ari.store.pool import Pool, open_pool
 from ctc_ari.store.record_files import RecordFiles
 from ctc_ari.store.retention import PostgresRetention
 from ctc_ari.store.spool import Spool
+from ctc_ari.store.webhooks import PostgresWebhooks, ensure_crm
+from ctc_ari.webhooks.sender import WebhookSender
+from ctc_ari.webhooks.worker import DeliveryWorker
 
 __all__ = ["run", "service"]
 
@@ -54,6 +63,8 @@ log = structlog.get_logger(__name__)
 #: Seconds a stop waits for what is not written yet.
 FLUSH_SECONDS = 3.0
 DATABASE_RETRY_SECONDS = 1.0
+#: Seconds for one request to the CRM; a click waits no longer than 0.3 of them.
+CRM_SECONDS = 5.0
 
 
 def run(config: Config) -> None:
@@ -112,10 +123,24 @@ async def service(
         events = Broadcast(encode_event, on_cut_off=metrics.cut_off)
         metrics.watch_events(events)
         await stack.enter_async_context(_background(events.run(), "events"))
+        administration = PostgresAdministration(pool, directory.reload, config.agents, time.time)
+        remote = await stack.enter_async_context(Remote(public_only=not config.webhooks.allow_private))
+        crms = await stack.enter_async_context(Remote(public_only=False, seconds=CRM_SECONDS))
+        crm = crm_of(config, crms, directory, administration.remember_agent, encode_notice)
+        stack.callback(crm.close)
+        await ensure_crm(pool, crm.told)
+        outbox = PostgresOutbox(pool)
+        subscriptions = Subscriptions({"webhook": encode_notice, "crm": crm.encode})
+        #: Before anything is written that somebody wants to be told of.
+        subscriptions.replace(await outbox.enabled())
+        logged = partial(_logged, events, subscriptions)
+        tell = partial(enqueue, subscriptions)
         data = Path(config.database.data_dir)
         spool = await asyncio.to_thread(Spool, data / "spool", f"calls-{config.asterisk.app}")
         stack.callback(spool.close)
-        store = PostgresCallStore(pool, url, spool=spool, on_logged=events.heard)
+        store = PostgresCallStore(
+            pool, url, spool=spool, subscriptions=subscriptions, in_transaction=tell, on_logged=logged
+        )
         await stack.enter_async_context(_background(store.run(), "store"))
         stack.push_async_callback(store.flush, FLUSH_SECONDS)
         await store.recover()
@@ -130,7 +155,7 @@ async def service(
         )
         desk = Desk(
             gateway,
-            store,
+            crm.keeping(store),
             asterisk=config.asterisk,
             dialling=Dialling(config.asterisk, config.inbound, normalise, spelling.spell, directory.find_agent),
             limits=config.limits,
@@ -138,6 +163,15 @@ async def service(
             listeners=(metrics.heard, events.heard, *listeners),
         )
         metrics.watch(desk, connected=lambda: gateway.connected, unsaved=lambda: store.unsaved)
+        deliveries = DeliveryWorker(
+            outbox,
+            subscriptions,
+            {"webhook": WebhookSender(remote), "crm": crm.sender(desk)},
+            keep_seconds=config.webhooks.keep_days * 24 * 3600.0,
+            told=metrics.delivery,
+        )
+        await deliveries.refresh()
+        await stack.enter_async_context(_background(deliveries.run(), "webhooks"))
         await desk.load()
         stack.callback(desk.close)
         await stack.enter_async_context(_background(gateway.run(), "gateway"))
@@ -145,7 +179,8 @@ async def service(
         keeper = LogKeeper(
             pool,
             lambda: house_of(directory.all_agents(), config.asterisk.trunk, spelling.spell),
-            on_logged=events.heard,
+            in_transaction=tell,
+            on_logged=logged,
         )
         await stack.enter_async_context(_background(keeper.run(), "log"))
         files = RecordFiles(
@@ -167,19 +202,25 @@ async def service(
         services = Services(
             desk=desk,
             directory=directory,
+            people=crm,
             sessions=directory,
             keys=PostgresIdempotencyKeys(pool),
             recordings=gateway,
+            web_phones=AsteriskWebPhones(config.asterisk.nodes[0], enabled=config.webrtc.enabled),
             events=events,
             contacts=PostgresContacts(pool),
             call_log=PostgresCallLog(pool),
             erasures=PostgresErasure(pool, recordings, time.time),
-            administration=PostgresAdministration(pool, directory.reload, config.agents, time.time),
+            administration=administration,
+            webhooks=PostgresWebhooks(pool, deliveries.refresh, allow_private=config.webhooks.allow_private),
             normalise=normalise,
             spelling=spelling,
             check=check,
             registry=registry,
             trusted_proxies=config.server.trusted_proxies,
+            allowed_origins=config.server.allowed_origins,
+            public_url=config.server.public_url,
+            webrtc=config.webrtc,
         )
         yield await stack.enter_async_context(_listening(config, services))
 
@@ -209,6 +250,12 @@ async def _close_pool(pool: Pool) -> None:
             await pool.close()
             return
     pool.terminate()
+
+
+def _logged(events: Broadcast, subscriptions: Subscriptions, told: Logged) -> None:
+    """A row of the log was committed, and what webhooks are told of it."""
+    events.heard(told)
+    subscriptions.enqueued()
 
 
 @asynccontextmanager

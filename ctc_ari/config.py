@@ -16,7 +16,11 @@ from ctc_ari.config_sections import (
     Asterisk,
     Config,
     Crm,
+    CrmAgent,
+    CrmContact,
+    CrmHttp,
     Database,
+    IceServer,
     Inbound,
     Limits,
     Log,
@@ -24,6 +28,9 @@ from ctc_ari.config_sections import (
     Numbers,
     RingTimeout,
     Server,
+    Webhooks,
+    WebRtc,
+    Zammad,
 )
 from ctc_ari.errors import ConfigError
 
@@ -32,7 +39,11 @@ __all__ = [
     "Asterisk",
     "Config",
     "Crm",
+    "CrmAgent",
+    "CrmContact",
+    "CrmHttp",
     "Database",
+    "IceServer",
     "Inbound",
     "Limits",
     "Log",
@@ -40,6 +51,9 @@ __all__ = [
     "Numbers",
     "RingTimeout",
     "Server",
+    "WebRtc",
+    "Webhooks",
+    "Zammad",
     "examine",
     "load",
 ]

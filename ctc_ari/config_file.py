@@ -24,7 +24,7 @@ Key = tuple[str | int, ...]
 
 ENV_PREFIX = "CTC_"
 #: Keys that may be written `<key>_file: PATH` instead, and whose values nobody is shown.
-SECRETS = frozenset({"password", "sip_password", "url"})
+SECRETS = frozenset({"authorization", "credential", "password", "sip_password", "turn_secret", "url"})
 _FILE = "_file"
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import phonenumbers
 
-from ctc_ari.config_sections import SHIPPED_PASSWORD, AgentSeed, Asterisk, Config, Node
+from ctc_ari.config_sections import SHIPPED_PASSWORD, AgentSeed, Asterisk, Config, Crm, Node, WebRtc
 from ctc_ari.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,10 +34,20 @@ CALLER_ID = re.compile(r"\+?[0-9]{2,15}")
 APP = re.compile(r"[A-Za-z0-9_-]+")
 #: A technology, the number, and fixed text around it; nothing that begins another dial string or an option.
 TRUNK = re.compile(r"[A-Za-z0-9]+/[^\s&,|]*\{(?:number|e164)\}[^\s&,|]*")
+#: RFC 6454, 6.2, as a browser writes it.
+ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
+#: RFC 7064 and 7065.
+ICE_URL = re.compile(
+    r"stuns?:(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?"
+    r"|turns?:(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:\?transport=(?:udp|tcp))?"
+)
 #: The same for a telephone here that is no agent's.
 EXTENSIONS = re.compile(r"[A-Za-z0-9]+/[^\s&,|]*\{extension\}[^\s&,|]*")
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2}|:[0-9]{1,5})?|[0-9a-fA-F:]{2,39}(?:/[0-9]{1,3})?")
+#: A field of a JSON answer: names, and positions in lists, with dots between.
+PATH = re.compile(r"[A-Za-z0-9_@$-]{1,64}(?:\.[A-Za-z0-9_@$-]{1,64}){0,9}")
+HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 SIP_BIND = re.compile(r"(?:[0-9.]+|\[[0-9A-Fa-f:]+\]):\d{1,5}")
 
 
@@ -57,6 +67,9 @@ def problems_of(config: Config) -> Iterator[str]:
         days = getattr(config.log, key)
         if days is not None:
             yield from _range(f"log.{key}", days, 1, 36_500)
+    yield from _webrtc_problems(config.webrtc)
+    yield from _crm_problems(config.crm)
+    yield from _range("webhooks.keep_days", config.webhooks.keep_days, 2, 90)
     yield from _route_problems(config.inbound.routes)
     yield from _seed_problems(config.agents)
 
@@ -92,6 +105,9 @@ def _server_problems(config: Config) -> Iterator[str]:
             ipaddress.ip_network(proxy, strict=False)
         except ValueError:
             yield f"server.trusted_proxies: `{proxy}` is not an address or network such as 10.0.0.0/8"
+    for position, origin in enumerate(server.allowed_origins):
+        key = f"server.allowed_origins[{position}]"
+        yield from _match(key, origin, ORIGIN, "scheme, host and port alone, such as https://crm.example.com")
     if url != "embedded" and not url.startswith(("postgresql://", "postgres://")):
         yield "database.url: must be `embedded` or postgresql://user@host/database"
 
@@ -121,6 +137,35 @@ def _asterisk_problems(asterisk: Asterisk) -> Iterator[str]:
     yield from _range("asterisk.max_call_seconds", asterisk.max_call_seconds, 1, 7 * 24 * 3600)
 
 
+def _crm_problems(crm: Crm) -> Iterator[str]:
+    http = crm.http
+    if crm.kind == "zammad" and crm.zammad.url is None:
+        yield "crm.zammad.url: is needed for kind zammad; Zammad shows it under Integrations, CTI (generic)"
+    if crm.zammad.url is not None and not _is_http(crm.zammad.url):
+        #: Not shown: it holds a token.
+        yield "crm.zammad.url: must look like https://zammad.example.com/api/v1/cti/TOKEN"
+    if crm.kind == "http" and not (http.agent_url or http.contact_url or http.calls_url):
+        yield "crm.http: name agent_url, contact_url or calls_url for kind http"
+    for key, url, fields in (
+        ("agent_url", http.agent_url, ("{email}",)),
+        ("contact_url", http.contact_url, ("{number}", "{digits}")),
+        ("calls_url", http.calls_url, ()),
+    ):
+        if url is None:
+            continue
+        if not _is_http(url) or not url.isascii() or not url.isprintable() or " " in url:
+            yield f"crm.http.{key}: must look like https://crm.example.com/api/…, without user and password"
+        elif fields and not any(field in url for field in fields):
+            yield f"crm.http.{key}: must contain {' or '.join(fields)}"
+    yield from _match("crm.http.header", http.header, HEADER, "the name of a header")
+    if http.authorization is not None and not (http.authorization.isascii() and http.authorization.isprintable()):
+        yield "crm.http.authorization: must be one line of printable ASCII characters"
+    for section, paths in (("agent", http.agent), ("contact", http.contact)):
+        for name in paths.__struct_fields__:
+            yield from _match(f"crm.http.{section}.{name}", getattr(paths, name), PATH, "a path such as data.0.id")
+    yield from _range("crm.http.cache_seconds", http.cache_seconds, 0, 7 * 24 * 3600)
+
+
 def _node_problems(where: str, node: Node) -> Iterator[str]:
     if not _is_http(node.ari_url):
         yield f"{where}.ari_url: must look like http://127.0.0.1:8088/ari, without user and password"
@@ -130,6 +175,22 @@ def _node_problems(where: str, node: Node) -> Iterator[str]:
         yield f"{where}.username: must not be empty"
     if not node.password or not node.password.isprintable():
         yield f"{where}.password: must be one line of printable characters"
+
+
+def _webrtc_problems(webrtc: WebRtc) -> Iterator[str]:
+    for position, server in enumerate(webrtc.ice_servers):
+        key = f"webrtc.ice_servers[{position}]"
+        if not server.urls:
+            yield f"{key}.urls: must name at least one address such as stun:stun.example.com"
+        for number, url in enumerate(server.urls):
+            yield from _match(
+                f"{key}.urls[{number}]", url, ICE_URL, "like stun:stun.example.com or turns:turn.example.com"
+            )
+        relays = any(url.startswith("turn") for url in server.urls)
+        if relays and (server.username is None) != (server.credential is None):
+            yield f"{key}: has a username without a credential, or the other way round"
+        elif relays and server.username is None and webrtc.turn_secret is None:
+            yield f"{key}: a TURN server needs username and credential, or webrtc.turn_secret"
 
 
 def _is_http(url: str) -> bool:

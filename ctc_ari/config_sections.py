@@ -14,7 +14,11 @@ __all__ = [
     "Asterisk",
     "Config",
     "Crm",
+    "CrmAgent",
+    "CrmContact",
+    "CrmHttp",
     "Database",
+    "IceServer",
     "Inbound",
     "Limits",
     "Log",
@@ -22,6 +26,9 @@ __all__ = [
     "Numbers",
     "RingTimeout",
     "Server",
+    "WebRtc",
+    "Webhooks",
+    "Zammad",
 ]
 
 #: Opens ARI on one machine out of the box; `config check` asks for another, and beyond loopback it is refused.
@@ -57,6 +64,8 @@ class Server(_Section, frozen=True, kw_only=True):
     port: int = 8080
     public_url: str | None = None
     trusted_proxies: tuple[str, ...] = ()
+    #: Pages of other origins that may use the REST API and be phones: `https://crm.example.com`.
+    allowed_origins: tuple[str, ...] = ()
 
 
 class Database(_Section, frozen=True, kw_only=True):
@@ -116,10 +125,55 @@ class Limits(_Section, frozen=True, kw_only=True):
     duplicate_window: int = 10
 
 
-class Crm(_Section, frozen=True, kw_only=True):
-    """Where agents and contacts come from."""
+class CrmAgent(_Section, frozen=True, kw_only=True):
+    """Where in the CRM's answer an agent's fields stand."""
 
-    kind: Literal["builtin"] = "builtin"
+    extension: str = "extension"
+    name: str = "name"
+
+
+class CrmContact(_Section, frozen=True, kw_only=True):
+    """Where in the CRM's answer a contact's fields stand; null: nowhere."""
+
+    id: str = "id"
+    name: str = "name"
+    company: str | None = None
+    email: str | None = None
+    url: str | None = None
+
+
+class CrmHttp(_Section, frozen=True, kw_only=True):
+    """The CRM's own HTTP API; what has no URL is kept here instead."""
+
+    agent_url: str | None = None
+    contact_url: str | None = None
+    calls_url: str | None = None
+    header: str = "Authorization"
+    authorization: str | None = None
+    agent: CrmAgent = CrmAgent()
+    contact: CrmContact = CrmContact()
+    cache_seconds: int = 300
+
+
+class Zammad(_Section, frozen=True, kw_only=True):
+    """Zammad's generic CTI endpoint, which holds a token."""
+
+    url: str | None = None
+
+
+class Crm(_Section, frozen=True, kw_only=True):
+    """Where agents and contacts come from, and who is told of calls."""
+
+    kind: Literal["builtin", "http", "zammad"] = "builtin"
+    http: CrmHttp = CrmHttp()
+    zammad: Zammad = Zammad()
+
+
+class Webhooks(_Section, frozen=True, kw_only=True):
+    """Receivers of what happens to calls."""
+
+    allow_private: bool = False
+    keep_days: int = 7
 
 
 class Inbound(_Section, frozen=True, kw_only=True):
@@ -133,6 +187,23 @@ class Log(_Section, frozen=True, kw_only=True):
 
     keep_days: int | None = None
     keep_recordings_days: int | None = None
+
+
+class IceServer(_Section, frozen=True, kw_only=True):
+    """A STUN or TURN server as browsers take it (W3C WebRTC, RTCIceServer)."""
+
+    urls: tuple[str, ...]
+    username: str | None = None
+    credential: str | None = None
+
+
+class WebRtc(_Section, frozen=True, kw_only=True):
+    """The browser as a phone."""
+
+    enabled: bool = True
+    ice_servers: tuple[IceServer, ...] = ()
+    #: Shared with the TURN servers that have no username: each browser gets credentials for some hours.
+    turn_secret: str | None = None
 
 
 class AgentSeed(_Section, frozen=True, kw_only=True):
@@ -158,6 +229,8 @@ class Config(_Section, frozen=True, kw_only=True):
     numbers: Numbers = Numbers()
     limits: Limits = Limits()
     crm: Crm = Crm()
+    webhooks: Webhooks = Webhooks()
     inbound: Inbound = Inbound()
     log: Log = Log()
+    webrtc: WebRtc = WebRtc()
     agents: tuple[AgentSeed, ...] = ()

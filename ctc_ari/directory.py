@@ -18,6 +18,7 @@ __all__ = [
     "Directory",
     "IdempotencyKeys",
     "NewSession",
+    "People",
     "Principal",
     "Right",
     "Sessions",
@@ -130,6 +131,21 @@ class Directory(Protocol):
 
     def find_agent(self, text: str) -> Agent | None:
         """By e-mail or by extension; None: nobody."""
+        ...
+
+    async def contact(self, contact_id: str) -> ContactRecord:
+        """Raises ContactNotFound, DatabaseUnreachable."""
+        ...
+
+
+class People(Protocol):
+    """Whom a new call is between: from the directory, or from the CRM with the directory behind it."""
+
+    async def agent(self, email: str, number: str | None = None) -> Agent:
+        """Within 300 ms. `number` is whom she will call, so that both can be looked up at once.
+
+        Raises AgentNotFound, CrmUnreachable.
+        """
         ...
 
     async def contact(self, contact_id: str) -> ContactRecord:

@@ -12,10 +12,12 @@ CtcError
 │   │   └── NoExtension    404 no_extension
 │   ├── CallNotFound       404 call_not_found
 │   ├── ContactNotFound    404 contact_not_found
+│   ├── DeliveryNotFound   404 delivery_not_found
 │   ├── RecordingNotFound  404 recording_not_found
 │   ├── SupervisorNotFound 404 supervisor_not_found
 │   ├── TokenNotFound      404 token_not_found
-│   └── TransferNotFound   404 transfer_not_found
+│   ├── TransferNotFound   404 transfer_not_found
+│   └── WebhookNotFound    404 webhook_not_found
 ├── MethodNotAllowed       405 method_not_allowed
 ├── Conflict               409 conflict
 │   ├── AgentBusy          409 agent_busy
@@ -31,7 +33,10 @@ CtcError
 ├── CallFailed             502 call_failed
 └── Unavailable            503 unavailable
     ├── AsteriskUnreachable  503 asterisk_unreachable
-    └── DatabaseUnreachable  503 database_unreachable
+    ├── CrmUnreachable       503 crm_unreachable
+    ├── DatabaseUnreachable  503 database_unreachable
+    ├── PanelMissing         503 panel_missing
+    └── WebPhoneUnavailable  503 web_phone_unavailable
 """
 
 from __future__ import annotations
@@ -49,8 +54,10 @@ __all__ = [
     "ConfigError",
     "Conflict",
     "ContactNotFound",
+    "CrmUnreachable",
     "CtcError",
     "DatabaseUnreachable",
+    "DeliveryNotFound",
     "DeviceUnavailable",
     "EmbeddedRequest",
     "InvalidNumber",
@@ -61,6 +68,7 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "NumberBlocked",
+    "PanelMissing",
     "RecordingNotFound",
     "SetupError",
     "SupervisorNotFound",
@@ -70,6 +78,8 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "Unprocessable",
+    "WebPhoneUnavailable",
+    "WebhookNotFound",
     "WrongState",
 ]
 
@@ -179,6 +189,18 @@ class TransferNotFound(NotFound):
     code = "transfer_not_found"
 
 
+class WebhookNotFound(NotFound):
+    """There is no webhook with that id."""
+
+    code = "webhook_not_found"
+
+
+class DeliveryNotFound(NotFound):
+    """The webhook has no delivery with that id; those of some days ago are forgotten."""
+
+    code = "delivery_not_found"
+
+
 class MethodNotAllowed(CtcError):
     """Invalid request method"""
 
@@ -278,3 +300,21 @@ class DatabaseUnreachable(Unavailable):
     """The database cannot be reached right now; calls are refused until it is back."""
 
     code = "database_unreachable"
+
+
+class WebPhoneUnavailable(Unavailable):
+    """This Asterisk takes no browsers as phones; use the desk phone and tell whoever runs it."""
+
+    code = "web_phone_unavailable"
+
+
+class PanelMissing(Unavailable):
+    """The panel was not built when the service was installed; run `make panel` where npm's registry can be reached."""
+
+    code = "panel_missing"
+
+
+class CrmUnreachable(Unavailable):
+    """The CRM does not answer, and it has never told us of that agent."""
+
+    code = "crm_unreachable"

@@ -36,6 +36,17 @@ class CallMetrics:
             "ctc_event_listeners_cut_off", "Listeners that did not read fast enough.", registry=registry
         )
 
+        self._deliveries = Counter(
+            "ctc_deliveries",
+            "Attempts to tell webhooks and the CRM, by what came of them.",
+            ("receiver", "outcome"),
+            registry=registry,
+        )
+
+    def delivery(self, receiver: str, outcome: str) -> None:
+        """Count an attempt to tell a webhook or the CRM, or that one was switched off."""
+        self._deliveries.labels(receiver, outcome).inc()
+
     def cut_off(self) -> None:
         """Count a listener of the events that was too slow."""
         self._cut_off.inc()

@@ -10,6 +10,7 @@ import argparse
 import ctypes
 import fcntl
 import hashlib
+import importlib
 import os
 import re
 import signal
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import venv
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
@@ -57,6 +59,7 @@ def _install(wanted: argparse.Namespace) -> int:
     stamp = wanted.directory / f".installed-{wanted.extra or 'base'}"
     state = _state()
     if not wanted.relock and stamp.exists() and stamp.read_text() == state:
+        _tell_of_panel()
         return 0
     python = wanted.directory / "bin" / "python"
     if not _has_pip(python):
@@ -75,13 +78,32 @@ def _install(wanted: argparse.Namespace) -> int:
         _write_lock(python)
         state = _state()
     stamp.write_text(state)
+    _tell_of_panel()
     return 0
 
 
 def _state() -> str:
     """What the installation depends on; the checkout itself is installed in place."""
     content = b"".join(path.read_bytes() for path in SOURCES if path.exists())
+    content += _panel().fingerprint().encode()
     return hashlib.sha256(content + sys.version.encode()).hexdigest()
+
+
+def _panel() -> ModuleType:
+    """`ctc_ari/panel/build.py`, which needs nothing installed; pip runs it while it builds the package."""
+    sys.path.insert(0, str(ROOT / "ctc_ari" / "panel"))
+    try:
+        return importlib.import_module("build")
+    finally:
+        sys.path.pop(0)
+
+
+def _tell_of_panel() -> None:
+    """The service runs without the panel; pip says nothing of what happened while building."""
+    if not _panel().is_current():
+        print(
+            "The panel could not be built, the rest works: check the network and npm's settings, then run `make panel`."
+        )
 
 
 def _has_pip(python: Path) -> bool:

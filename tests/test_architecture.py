@@ -44,9 +44,13 @@ TESTED_ELSEWHERE = {
     "ctc_ari.calls.recall": "calls/test_transfer.py",
     "ctc_ari.calls.steps": "calls/test_engine.py",
     "ctc_ari.errors": "test_architecture.py",
+    "ctc_ari.web_phones": "ari/test_web_phones.py",
+    "ctc_ari.crm.builtin": "crm/test_choice.py",
+    "ctc_ari.crm.port": "crm/test_choice.py",
     "ctc_ari.log.house": "log/test_cdr.py",
     "ctc_ari.log.row": "log/test_calls.py",
     "ctc_ari.logs": "http/test_observe.py",
+    "ctc_ari.webhooks.sender": "webhooks/test_worker.py",
 }
 #: Folders whose modules are tested together.
 TESTED_TOGETHER = {
@@ -54,6 +58,7 @@ TESTED_TOGETHER = {
     "ctc_ari.config": "test_config.py",
     "ctc_ari.demo": "test_cli.py",
     "ctc_ari.http": "http",
+    "ctc_ari.panel": "panel",
     "ctc_ari.runtime": "runtime",
     "ctc_ari.store": "store",
 }

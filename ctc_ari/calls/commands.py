@@ -71,8 +71,10 @@ class CallDesk(Protocol):
         """
         ...
 
-    async def move(self, call_id: str, device: Device) -> Call:
+    async def move(self, call_id: str, device: Device, *, again: bool = False) -> Call:
         """Ring the agent's other device; once it is answered, the call is there.
+
+        `again` rings the device that has the call: a page that was reloaded takes its sound up.
 
         Raises CallNotFound, WrongState, DeviceUnavailable, AgentOffline, AsteriskUnreachable.
         """

@@ -190,10 +190,10 @@ class Desk:
         await self.control(call_id, start, refused=AgentOffline)
         return await self.find(call_id)
 
-    async def move(self, call_id: str, device: Device) -> Call:
+    async def move(self, call_id: str, device: Device, *, again: bool = False) -> Call:
         """See CallDesk.move."""
         call = await self.find(call_id)
-        wish = MoveTo(device, self._dialling.device(call.agent, device))
+        wish = MoveTo(device, self._dialling.device(call.agent, device), again)
         await self.control(call_id, wish, refused=AgentOffline)
         return await self.find(call_id)
 

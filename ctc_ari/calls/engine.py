@@ -219,6 +219,8 @@ def _stored_late(call: Call, _stored: Stored, _now: float) -> Step:
 
 def _observed(call: Call, observed: Observed, now: float) -> Step:
     """Compare with what Asterisk really has, and go on from there."""
+    if call.direction == "inbound" and call.phase is Phase.PLACING:
+        return _caller_observed(call, observed, now)
     outcome = resume(call, observed)
     before, call = call, outcome.call
     match outcome.reason:
@@ -256,6 +258,16 @@ def _note_progress(call: Call, effects: tuple[Effect, ...], now: float) -> Step:
         call = replace(call, answered_at=now, deadline=now + call.max_seconds)
         effects = (*effects, Announce("call.answered"))
     return call, effects
+
+
+def _caller_observed(call: Call, observed: Observed, now: float) -> Step:
+    """Whether phones rang for him was not written any more: they ring again."""
+    if observed.asterisk_started != call.asterisk_started:
+        return end(call, EndReason.LOST, "system", now)
+    if observed.customer is None:
+        return end(stage(call, "customer", LegStage.GONE), EndReason.CUSTOMER_HANGUP, "customer", now)
+    call, effects = inbound.offering(replace(call, stored=True))
+    return call, (*watch_again(call), *effects)
 
 
 def _caught_up(call: Call, observed: Observed, now: float) -> Step:

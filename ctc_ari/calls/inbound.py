@@ -158,8 +158,10 @@ def offer_late(call: Call, _passed: DeadlinePassed, now: float) -> Step:
     return _next(replace(call, refusal=EndReason.AGENT_NO_ANSWER), now)
 
 
-def declined(call: Call, _hang_up: HangUp, now: float) -> Step:
-    """Who is rung does not want the call: the next in the route."""
+def declined(call: Call, hang_up: HangUp, now: float) -> Step:
+    """Who is rung does not want the call: the next in the route. Or the caller is to be turned away."""
+    if hang_up.by == "system":
+        return end(call, EndReason.CANCELLED, "system", now)
     return _next(replace(call, refusal=EndReason.AGENT_REJECTED), now)
 
 

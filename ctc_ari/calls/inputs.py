@@ -184,10 +184,11 @@ class SecondCall(Input, frozen=True):
 
 
 class MoveTo(Input, frozen=True):
-    """The agent wants the call on her other device."""
+    """The agent wants the call on her other device; `again`: on the one that has it, which lost its sound."""
 
     device: Device
     endpoint: str
+    again: bool = False
 
 
 class Supervise(Input, frozen=True):

@@ -46,6 +46,11 @@ class Happening(msgspec.Struct, frozen=True):
     to: str | None = None
 
     @property
+    def call_id(self) -> str:
+        """Whose journal that is."""
+        return self.call.id
+
+    @property
     def audience(self) -> tuple[str, ...]:
         """The agents who are told."""
         if self.to is not None:

@@ -59,12 +59,14 @@ def side_of(happened: Input) -> str:
 
 def move_to(call: Call, wish: MoveTo, _now: float) -> Step:
     """Her other device rings; until it is answered she talks on."""
-    if wish.device in (call.moving_to, call.device):
+    if wish.device in (call.moving_to, call.device) and not wish.again:
         return call, ()
-    if call.moving_to:
+    if call.moving_to and not (wish.again and wish.device == call.moving_to):
         return call, (Refuse(WrongState),)
+    #: The page that was rung before may be gone as well.
+    call, released = dismiss(call, "device") if call.moving_to else (call, ())
     call = add_leg(replace(call, moving_to=wish.device), "device", wish.endpoint, LegStage.DIALING)
-    return call, (Originate(call.agent_ring_timeout, "device"),)
+    return call, (*released, Originate(call.agent_ring_timeout, "device"))
 
 
 def _moved(call: Call, answered: LegAnswered, _now: float) -> Step:

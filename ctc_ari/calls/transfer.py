@@ -201,7 +201,7 @@ def target_answered(call: Call, answered: LegAnswered, now: float) -> Step:
     if role == "second":
         effects = (*effects, AnswerLeg("second"))
     call = with_transfer(replace(call, deadline=talk_deadline(call)), state="talking")
-    return call, effects
+    return call, (*effects, Announce("call.transfer_answered"))
 
 
 def target_late(call: Call, _passed: DeadlinePassed, now: float) -> Step:
@@ -275,7 +275,7 @@ def swap(call: Call, _wish: Input, _now: float) -> Step:
     next_: Role = "customer" if transfer.with_ == "target" else "target"
     parked = transfer.with_
     effects = (UnbridgeLegs((parked,)), Music(parked, True), Music(next_, False), BridgeLegs((next_,)))
-    return with_transfer(call, with_=next_), effects
+    return with_transfer(call, with_=next_), (*effects, Announce("call.transfer_swapped"))
 
 
 def consult_keys(call: Call, keys: SendDtmf, _now: float) -> Step:

@@ -18,8 +18,9 @@ import uvloop
 from ctc_ari import logs
 from ctc_ari.app import service
 from ctc_ari.config import Asterisk, Config, Database, Limits, Node, Server
+from ctc_ari.demo.desk import serving
 from ctc_ari.demo.fetch import fetch
-from ctc_ari.demo.sample import AGENT, CONTACTS, OWN_PHONE, TRUNK_NUMBER, agents
+from ctc_ari.demo.sample import AGENT, CONTACTS, DESK_AGENT, OWN_PHONE, TRUNK_NUMBER, agents
 from ctc_ari.demo.story import Story
 from ctc_ari.errors import NotFound, SetupError
 from ctc_ari.runtime import asterisk
@@ -80,7 +81,8 @@ async def _demo(port: int, directory: Path) -> None:
         _step("database")
         url = await stack.enter_async_context(embedded(directory / "database", keep_running_after_crash=False))
         carrier = f"{HOST}:{_free_port(5070)}"
-        config = _config(port, url, carrier, _kept_secret(directory / "sip-password"))
+        desk_port = _free_port(8090)
+        config = _config(port, desk_port, url, carrier, _kept_secret(directory / "sip-password"))
         token = await _people(url, config)
         _step(f"Asterisk {'.'.join(map(str, installation.version))}")
         await stack.enter_async_context(
@@ -91,14 +93,17 @@ async def _demo(port: int, directory: Path) -> None:
         folder = directory / "asterisk"
         address = await stack.enter_async_context(service(config, listeners=listeners, asterisk_folder=folder))
         await _ready(address)
-        _welcome(address, token, config)
+        desk = await stack.enter_async_context(serving(desk_port, base_url=address, token=token, agent=DESK_AGENT))
+        _welcome(address, desk, token, config)
         await asyncio.Event().wait()
 
 
-def _config(port: int, database_url: str, carrier: str, sip_password: str) -> Config:
+def _config(port: int, desk_port: int, database_url: str, carrier: str, sip_password: str) -> Config:
     node = Node(name="demo", ari_url=f"http://{HOST}:{_free_port(8088)}/ari", password=secrets.token_urlsafe(24))
     return Config(
-        server=Server(host=HOST, port=port),
+        server=Server(
+            host=HOST, port=port, allowed_origins=(f"http://{HOST}:{desk_port}", f"http://localhost:{desk_port}")
+        ),
         database=Database(url=database_url),
         asterisk=Asterisk(
             nodes=(node,),
@@ -145,10 +150,11 @@ async def _ready(address: str) -> None:
     raise SetupError(f"the service is not ready: {reason}")
 
 
-def _welcome(address: str, token: str, config: Config) -> None:
+def _welcome(address: str, desk_address: str, token: str, config: Config) -> None:
     number = "020 7946 0001".replace(" ", "%20")
     url = f"{address}/ClickToCallAPI?phone_number={number}&email={AGENT}&token={token}"
-    _say("\n\nReady. Paste this into another terminal, and watch the story here:\n")
+    _say(f"\n\nReady. Open {desk_address} in a browser, choose a contact, and click the number: you talk there.\n")
+    _say("Or paste this into another terminal, and watch the story here:\n")
     _say(f"  curl '{url}'\n")
     _say("The customers of the simulated carrier:\n")
     for contact, does in CONTACTS:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from ctc_ari.config import AgentSeed
 from ctc_ari.directory import ContactRecord
 
-__all__ = ["AGENT", "CONTACTS", "OWN_PHONE", "TRUNK_NUMBER", "agents"]
+__all__ = ["AGENT", "CONTACTS", "DESK_AGENT", "OWN_PHONE", "TRUNK_NUMBER", "agents"]
 
 #: Her phone is simulated: it rings, then answers by itself.
 AGENT = "alice@getdesk.example"
 #: For the newcomer's own softphone.
 OWN_PHONE = "bob@getdesk.example"
+#: Whoever opens the reference desk; her phone is the browser.
+DESK_AGENT = "carol@getdesk.example"
 TRUNK_NUMBER = "+442079460100"
 
 #: What each number of the simulated carrier does; `asterisk-config/extensions.conf` plays them.
@@ -26,8 +28,9 @@ CONTACTS = (
 
 
 def agents(carrier: str, sip_password: str) -> tuple[AgentSeed, ...]:
-    """Alice's phone is at the simulated carrier's address; Bob's registers with this password."""
+    """Alice's phone is at the simulated carrier's address; Bob's registers with this password; Carol has a browser."""
     return (
         AgentSeed(email=AGENT, name="Alice", extension="1001", contact=f"sip:agent-alice@{carrier}"),
         AgentSeed(email=OWN_PHONE, name="Bob", extension="1002", sip_password=sip_password),
+        AgentSeed(email=DESK_AGENT, name="Carol", extension="1003", device="web"),
     )

@@ -271,7 +271,7 @@ class Calls:
         contact: Contact | None = None
         spelling = new.to
         if new.contact_id is not None:
-            record = await services.directory.contact(new.contact_id)
+            record = await services.people.contact(new.contact_id)
             contact = record.shown
             if spelling is None:
                 if not record.numbers:
@@ -279,7 +279,7 @@ class Calls:
                 spelling = record.numbers[0]
         # A stored number passes the same policy as a typed one.
         number = services.normalise(spelling or "")
-        agent = services.directory.agent(new.email)
+        agent = await services.people.agent(new.email, number)
         if not agent.extension:
             raise NoExtension
         return await services.desk.place(PlaceCall(agent, number, new.device, contact))

@@ -70,7 +70,7 @@ class Click:
         if not principal.may_act_for(parameters.email):
             raise Unauthorized
         number = services.normalise(parameters.phone_number)
-        agent = services.directory.agent(parameters.email)
+        agent = await services.people.agent(parameters.email, number)
         if not agent.extension:
             raise NoExtension
         contact = await self._contact(parameters.contact_id) if parameters.contact_id else None
@@ -80,7 +80,7 @@ class Click:
     async def _contact(self, contact_id: str) -> Contact | None:
         """None for a contact that only the CRM knows: the number is given, so it rings all the same."""
         try:
-            record = await self._services.directory.contact(contact_id)
+            record = await self._services.people.contact(contact_id)
         except ContactNotFound:
             return None
         return record.shown

@@ -22,7 +22,17 @@ from ctc_ari.http.calls import CallList, CallView, moment, view
 from ctc_ari.http.log_view import LogView, log_view
 from ctc_ari.http.services import LONGEST_TOKEN, Services, bearer_tokens, is_plain
 
-__all__ = ["Event", "Events", "LoggedEvent", "Resumed", "Snapshot", "encode_event"]
+__all__ = [
+    "Event",
+    "Events",
+    "LoggedEvent",
+    "LoggedNotice",
+    "Notice",
+    "Resumed",
+    "Snapshot",
+    "encode_event",
+    "encode_notice",
+]
 
 PATH = "/api/v1/events"
 SUBPROTOCOL = "ctc.events"
@@ -55,6 +65,22 @@ class LoggedEvent(msgspec.Struct, frozen=True):
     """A call's row in the log is written: `call.logged`."""
 
     id: int
+    type: str
+    timestamp: str
+    data: LogView
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """An event for a webhook (Standard Webhooks): its id travels in a header."""
+
+    type: str
+    timestamp: str
+    data: CallView
+
+
+class LoggedNotice(msgspec.Struct, frozen=True):
+    """The same of a row in the log."""
+
     type: str
     timestamp: str
     data: LogView
@@ -97,6 +123,13 @@ def encode_event(event_id: int, happening: Happening | Logged) -> bytes:
     if isinstance(happening, Logged):
         return frame(_encode(LoggedEvent(event_id, happening.event, moment(happening.at), log_view(happening.row))))
     return frame(_encode(Event(event_id, happening.event, moment(happening.at), view(happening.call))))
+
+
+def encode_notice(happening: Happening | Logged) -> str:
+    """What a webhook is sent of it."""
+    if isinstance(happening, Logged):
+        return _encode(LoggedNotice(happening.event, moment(happening.at), log_view(happening.row))).decode()
+    return _encode(Notice(happening.event, moment(happening.at), view(happening.call))).decode()
 
 
 def frame(text: bytes) -> bytes:

@@ -53,7 +53,10 @@ def path_of(request: web.Request) -> str:
 
 async def put_headers(request: web.Request, response: web.StreamResponse) -> None:
     """An `on_response_prepare` signal, so that no way out of aiohttp forgets them."""
+    kept = response.headers.get(hdrs.CACHE_CONTROL)
     response.headers.update(HEADERS)
+    if kept is not None:
+        response.headers[hdrs.CACHE_CONTROL] = kept
 
 
 def allowed_methods(router: web.UrlDispatcher, path: str) -> tuple[str, set[str]] | None:

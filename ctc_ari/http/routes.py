@@ -16,11 +16,15 @@ from ctc_ari.http.events import Events
 from ctc_ari.http.health import Health
 from ctc_ari.http.middleware import answer_everything, put_headers
 from ctc_ari.http.observe import Observer
+from ctc_ari.http.origins import Origins
+from ctc_ari.http.panel import Panel
 from ctc_ari.http.server import OBSERVER
 from ctc_ari.http.services import Services
 from ctc_ari.http.sessions import Sessions
+from ctc_ari.http.sip import Sip
 from ctc_ari.http.tokens import Tokens
 from ctc_ari.http.transfers import Transfers
+from ctc_ari.http.webhooks import Webhooks
 
 __all__ = ["LARGEST_BODY", "application"]
 
@@ -31,12 +35,16 @@ LARGEST_BODY = 64 * 1024
 def application(services: Services) -> web.Application:
     """The service's HTTP side; run it with `ctc_ari.http.Runner`."""
     observer = Observer(services.registry, services.trusted_proxies)
-    app = web.Application(middlewares=[answer_everything(observer)], client_max_size=LARGEST_BODY)
+    origins = Origins(services.allowed_origins, services.public_url)
+    app = web.Application(
+        middlewares=[answer_everything(observer), origins.answer_preflights()], client_max_size=LARGEST_BODY
+    )
     app[OBSERVER] = observer
-    app.on_response_prepare.append(put_headers)
+    app.on_response_prepare.extend((put_headers, origins.put_headers()))
     events = Events(services)
     app.cleanup_ctx.append(events.running)
-    app.on_shutdown.append(events.stop)
+    sip = Sip(services, origins, services.webrtc)
+    app.on_shutdown.extend((events.stop, sip.stop))
     parts = (
         Click(services),
         Sessions(services),
@@ -48,8 +56,11 @@ def application(services: Services) -> web.Application:
         Contacts(services),
         Agents(services),
         Tokens(services),
+        Webhooks(services),
         events,
+        sip,
         Health(services),
+        Panel(),
         Documentation(),
     )
     for part in parts:

@@ -13,10 +13,13 @@ from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.commands import CallDesk, Recordings
 from ctc_ari.calls.model import Call
 from ctc_ari.calls.numbers import Spelling
+from ctc_ari.config import WebRtc
 from ctc_ari.contacts import Contacts
-from ctc_ari.directory import Administration, Directory, IdempotencyKeys, Principal, Sessions
+from ctc_ari.directory import Administration, Directory, IdempotencyKeys, People, Principal, Sessions
 from ctc_ari.erasure import Erasures
 from ctc_ari.errors import CallNotFound, NotAllowed, Unauthorized
+from ctc_ari.outbox import Webhooks
+from ctc_ari.web_phones import WebPhones
 
 __all__ = [
     "LONGEST_ID",
@@ -47,14 +50,18 @@ class Services:
 
     desk: CallDesk
     directory: Directory
+    #: Whom new calls are between.
+    people: People
     sessions: Sessions
     keys: IdempotencyKeys
     recordings: Recordings
+    web_phones: WebPhones
     events: Broadcast
     contacts: Contacts
     call_log: CallLog
     erasures: Erasures
     administration: Administration
+    webhooks: Webhooks
     normalise: Normalise
     spelling: Spelling
     check: HealthCheck
@@ -62,6 +69,10 @@ class Services:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     #: Addresses or networks whose `X-Forwarded-For` is believed.
     trusted_proxies: tuple[str, ...] = ()
+    #: Pages of other origins that may use the API and be phones.
+    allowed_origins: tuple[str, ...] = ()
+    public_url: str | None = None
+    webrtc: WebRtc = field(default_factory=WebRtc)
 
 
 def bearer_tokens(request: web.Request) -> list[str]:

@@ -7,13 +7,14 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
+from ctc_ari.calls.model import Device
 from ctc_ari.errors import BadRequest, NotAllowed
 from ctc_ari.http.answers import json_answer
 from ctc_ari.http.bodies import read_body
 from ctc_ari.http.calls import AgentView, moment
 from ctc_ari.http.services import Services, authenticate
 
-__all__ = ["NewSessionBody", "SessionView", "Sessions"]
+__all__ = ["CurrentSessionView", "NewSessionBody", "SessionView", "Sessions"]
 
 PATH = "/api/v1/sessions"
 
@@ -32,6 +33,14 @@ class SessionView(msgspec.Struct, frozen=True):
     agent: AgentView
 
 
+class CurrentSessionView(msgspec.Struct, frozen=True):
+    """Whom a session acts for, as the panel needs it first."""
+
+    agent: AgentView
+    #: Her usual phone.
+    device: Device
+
+
 class Sessions:
     """The handlers. A session is a bearer token like any other, except that it acts for its agent alone."""
 
@@ -43,6 +52,7 @@ class Sessions:
         """Begin one with a token, end one with itself."""
         return [
             web.post(PATH, self.create),
+            web.get(PATH + "/current", self.show),
             web.delete(PATH + "/current", self.end),
         ]
 
@@ -56,10 +66,20 @@ class Sessions:
             raise BadRequest("The body is not a new session: `email` holds unreadable characters.")
         if not principal.may_act_for(new.email):
             raise NotAllowed
-        agent = self._services.directory.agent(new.email)
+        agent = await self._services.people.agent(new.email)
         made = await self._services.sessions.create_session(principal, agent)
         shown = AgentView(agent.email, agent.name, agent.extension)
         return json_answer(SessionView(made.token, moment(made.expires_at), shown), 201)
+
+    async def show(self, request: web.Request) -> web.Response:
+        """200 with the session's agent."""
+        principal = authenticate(self._services, request)
+        if not principal.session or principal.agents is None:
+            raise NotAllowed("This is a token, not an agent's session; make one with POST /api/v1/sessions.")
+        (email,) = principal.agents
+        agent = self._services.directory.agent(email)
+        shown = AgentView(agent.email, agent.name, agent.extension)
+        return json_answer(CurrentSessionView(shown, agent.device))
 
     async def end(self, request: web.Request) -> web.Response:
         """204; the session opens nothing any more, and its streams of events end."""

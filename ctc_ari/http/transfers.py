@@ -28,9 +28,10 @@ class NewTransfer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NewDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of POST …/device."""
+    """The body of POST …/device; `again` rings it though it has the call."""
 
     device: Device
+    again: bool = False
 
 
 class NewSupervisor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,7 +104,7 @@ class Transfers:
         """202 with the call while the other device rings; the call is there once it is answered."""
         call = await visible_call(self._services, request)
         new = await read_body(request, self._device, "a device")
-        return json_answer(view(await self._services.desk.move(call.id, new.device)), 202)
+        return json_answer(view(await self._services.desk.move(call.id, new.device, again=new.again)), 202)
 
     async def supervise(self, request: web.Request) -> web.Response:
         """201 while the supervisor's phone rings."""

@@ -104,11 +104,12 @@ OPTIONAL_MODULES = (
     "res_pjsip_logger.so",
     "app_milliwatt.so",
     "app_playtones.so",
+    "res_pjsip_transport_websocket.so",
     "app_stasis_broadcast.so",
     "res_stasis_broadcast.so",
 )
 #: Names in pjsip.conf that are not agents' phones.
-_TAKEN = frozenset({"trunk", "ctc-phone", "carrier", "carrier-udp", "phone", "udp", "tcp", "global", "system"})
+_TAKEN = frozenset({"trunk", "ctc-phone", "carrier", "carrier-udp", "phone", "udp", "tcp", "global", "system", "ws"})
 
 
 def template_values(
@@ -129,6 +130,7 @@ def template_values(
         "sip": {"bind": config.asterisk.sip_bind},
         "trunk": _trunk(config.asterisk.trunk_contact, config.asterisk.trunk_addresses),
         "phones": _phones(config),
+        "webrtc": config.webrtc.enabled,
         "codecs": _codecs(installation.modules),
         "ari_only_transfers": ari_only_transfers(installation.version),
         "inbound": dialplan_values(config),

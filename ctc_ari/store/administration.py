@@ -11,7 +11,7 @@ from ctc_ari.calls.model import Agent
 from ctc_ari.config import AgentSeed
 from ctc_ari.directory import Right, TokenRecord
 from ctc_ari.errors import BadRequest, ConfigError, Conflict, DatabaseUnreachable, TokenNotFound
-from ctc_ari.store.agents import add_agent, remove_agent, set_agent
+from ctc_ari.store.agents import add_agent, remember_agent, remove_agent, set_agent
 from ctc_ari.store.pool import Connection, Pool, acquire
 from ctc_ari.store.tokens import change_token, create_token, read_tokens, revoke_token, rotate_token
 
@@ -43,6 +43,11 @@ class PostgresAdministration:
         """Change some fields; None empties one. Raises AgentNotFound, BadRequest, Conflict, DatabaseUnreachable."""
         async with self._changing() as connection:
             return await set_agent(connection, email, **changes)
+
+    async def remember_agent(self, agent: Agent) -> None:
+        """Name and extension as the CRM has them. Raises BadRequest, DatabaseUnreachable."""
+        async with self._changing() as connection:
+            await remember_agent(connection, agent)
 
     async def remove_agent(self, email: str) -> None:
         """Raises AgentNotFound, Conflict when the configuration would bring her back, DatabaseUnreachable."""

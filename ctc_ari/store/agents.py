@@ -15,7 +15,7 @@ from ctc_ari.config_rules import check_agent_fields
 from ctc_ari.errors import AgentNotFound, Conflict
 from ctc_ari.store.pool import Connection, database_errors
 
-__all__ = ["add_agent", "read_agents", "remove_agent", "seed_agents", "set_agent"]
+__all__ = ["add_agent", "read_agents", "remember_agent", "remove_agent", "seed_agents", "set_agent"]
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +64,26 @@ async def set_agent(connection: Connection, email: str, **changes: object) -> Ag
                     *msgspec.structs.astuple(agent),
                 )
     return agent
+
+
+async def remember_agent(connection: Connection, agent: Agent) -> None:
+    """Name and extension as the CRM has them; whoever had that extension has it no more. Raises ConfigError."""
+    agent = _checked(agent)
+    with database_errors():
+        async with connection.transaction():
+            await connection.execute(
+                "update agents set extension = null where extension = $1 and email <> $2", agent.extension, agent.email
+            )
+            await connection.execute(
+                """
+                insert into agents (email, name, extension) values ($1, $2, $3)
+                on conflict (email) do update set
+                    name = excluded.name, extension = excluded.extension, updated_at = now()
+                """,
+                agent.email,
+                agent.name,
+                agent.extension,
+            )
 
 
 async def remove_agent(connection: Connection, email: str) -> None:

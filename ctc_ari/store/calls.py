@@ -16,8 +16,10 @@ from ctc_ari.calls.ids import is_call_id
 from ctc_ari.calls.model import Call, Contact, owner_of
 from ctc_ari.calls.ports import Happening, Logged
 from ctc_ari.errors import AgentBusy, ConfigError, DatabaseUnreachable
+from ctc_ari.outbox import Subscriptions
 from ctc_ari.store.contacts import BY_CONVERSATION
 from ctc_ari.store.log import log_ended
+from ctc_ari.store.outbox import message_columns
 from ctc_ari.store.pool import Connection, Pool, acquire, connect, database_errors
 from ctc_ari.store.spool import Spool, Spooled
 
@@ -69,9 +71,10 @@ left join lateral (
 ) contact on true
 """  # noqa: S608 -- made of constants
 
-#: The newest state of each call, and whatever happened on the way there. An ended call is inserted if need be: an
-#: insert that was never confirmed may be carried out after this, and must then find it ended. So may an update: what
-#: has ended stays ended. What comes of a transfer goes on without waiting for its row, which is made here.
+#: The newest state of each call, whatever happened on the way there, and what webhooks are told of it: once, because
+#: what stands in the journal already is not told again. An ended call is inserted if need be: an insert that was never
+#: confirmed may be carried out after this, and must then find it ended. So may an update: what has ended stays ended.
+#: What comes of a transfer goes on without waiting for its row, which is made here.
 _SAVE = """
 with changed as (
     select id, node, direction, state, phase, agent_email, device, number, contact_id,
@@ -121,11 +124,20 @@ with changed as (
     returning id
 ), saved as (
     select id from going_on union all select id from going_on_after_transfer union all select id from ended
+), journal as (
+    insert into call_journal (call_id, seq, at, event)
+    select t.call_id, t.seq, to_timestamp(t.at), t.event
+    from unnest($19::text[], $20::int[], $21::float8[], $22::text[]) as t (call_id, seq, at, event)
+    join saved on saved.id = t.call_id
+    on conflict do nothing
+    returning call_id, seq
 )
-insert into call_journal (call_id, seq, at, event)
-select t.call_id, t.seq, to_timestamp(t.at), t.event
-from unnest($19::text[], $20::int[], $21::float8[], $22::text[]) as t (call_id, seq, at, event)
-join saved on saved.id = t.call_id
+insert into webhook_deliveries (webhook_id, call_id, seq, type, payload)
+select t.webhook_id, t.call_id, t.seq, t.type, t.payload
+from unnest($23::text[], $24::text[], $25::int[], $26::text[], $27::text[])
+    with ordinality as t (webhook_id, call_id, seq, type, payload, position)
+join journal on journal.call_id = t.call_id and journal.seq = t.seq
+order by t.position
 on conflict do nothing
 """
 
@@ -170,6 +182,7 @@ class PostgresCallStore:
         url: str,
         *,
         spool: Spool | None = None,
+        subscriptions: Subscriptions | None = None,
         in_transaction: Callable[[Connection, Sequence[Logged]], Awaitable[None]] | None = None,
         on_logged: Callable[[Logged], None] = lambda _: None,
     ) -> None:
@@ -177,6 +190,8 @@ class PostgresCallStore:
         self._pool = pool
         self._url = url
         self._spool = spool
+        #: Who is told of what, besides the journal.
+        self._subscriptions = subscriptions
         self._in_transaction = in_transaction
         self._on_logged = on_logged
         self._additions: list[_Addition] = []
@@ -277,7 +292,7 @@ class PostgresCallStore:
                 self._keep(self._to_add, _ADD, _addition_columns([]), self._add_waiting), name="store-add"
             )
             tasks.create_task(
-                self._keep(self._to_save, _SAVE, _change_columns({}), self._save_waiting), name="store-save"
+                self._keep(self._to_save, _SAVE, self._change_columns({}), self._save_waiting), name="store-save"
             )
             tasks.create_task(self._watch(), name="store-watch")
             if self._spool is not None:
@@ -414,6 +429,8 @@ class PostgresCallStore:
             self._writing = {}
             self._saved.set()
         self._written = made
+        if self._subscriptions is not None:
+            self._subscriptions.enqueued()
         for told in logged:
             self._on_logged(told)
 
@@ -421,7 +438,7 @@ class PostgresCallStore:
         self, connection: asyncpg.Connection[asyncpg.Record], changes: dict[str, tuple[Call, list[Happening]]]
     ) -> list[Logged]:
         """A call's end and its row in the log are one transaction."""
-        columns = _change_columns(changes)
+        columns = self._change_columns(changes)
         ended = [call for call, _ in changes.values() if not call.live]
         if not ended and not self._channels:
             await connection.execute(_SAVE, *columns, timeout=ADD_DEADLINE)
@@ -437,6 +454,14 @@ class PostgresCallStore:
         for channel in channels:
             self._channels.pop(channel, None)
         return logged
+
+    def _change_columns(self, changes: dict[str, tuple[Call, list[Happening]]]) -> list[list[Any]]:
+        happenings = [happening for _, happened in changes.values() for happening in happened]
+        return [
+            *_state_columns([call for call, _ in changes.values()]),
+            *_journal_columns(happenings),
+            *message_columns(self._subscriptions, happenings),
+        ]
 
     async def _keep_spool(self, spool: Spool) -> None:
         """What waits for the database is on the disk within moments, and goes from there when the database has it."""
@@ -488,8 +513,7 @@ def _addition_columns(additions: Sequence[_Addition]) -> list[list[Any]]:
     return _call_columns([addition.call for addition in additions])
 
 
-def _change_columns(changes: dict[str, tuple[Call, list[Happening]]]) -> list[list[Any]]:
-    calls = [call for call, _ in changes.values()]
+def _state_columns(calls: Sequence[Call]) -> list[list[Any]]:
     return [
         *_call_columns(calls),
         [call.agent_answered_at for call in calls],
@@ -497,7 +521,6 @@ def _change_columns(changes: dict[str, tuple[Call, list[Happening]]]) -> list[li
         [call.ended_at for call in calls],
         [call.end_reason.value if call.end_reason else None for call in calls],
         [call.ended_by for call in calls],
-        *_journal_columns([happening for _, happenings in changes.values() for happening in happenings]),
     ]
 
 

@@ -68,6 +68,12 @@ _SNAPSHOTS = "select id, snapshot from calls where linkedid = any ($1) and state
 _BLANK_CALL = "update calls set number = '', contact_id = null, snapshot = $2, updated_at = now() where id = $1"
 _BLANK_CALL_MENTION = "update calls set snapshot = $2, updated_at = now() where id = $1"
 _BLANK_JOURNAL = "update call_journal set data = null where call_id = any ($1) and data is not null"
+#: Messages of these calls, sent or not; one that Asterisk handled alone has none but its row's.
+_REMOVE_DELIVERIES = """
+    delete from webhook_deliveries where call_id = any ($2)
+        or call_id in (select id from call_log where linkedid = any ($1))
+    returning 1
+"""
 _NOT_DUE = "delete from log_due where linkedid = any ($1)"
 
 #: Columns by which records are put together; none of them holds what a person was called or dialled.
@@ -177,7 +183,8 @@ async def _blank_linked(connection: Connection, linkedids: Sequence[str], traces
     for table, row in (("cdr", CdrRow), ("cel", CelRow)):
         statement = _blank_records(table, row, naming=own)
         records += len(await connection.fetch(statement, linkedids, traces.pattern))
-    return Erased(records=records, deliveries=await _remove_deliveries(connection, ids))
+    deliveries = await connection.fetch(_REMOVE_DELIVERIES, linkedids, ids) if own else []
+    return Erased(records=records, deliveries=len(deliveries))
 
 
 def _blank_records(table: str, row: type[msgspec.Struct], *, naming: bool) -> str:
@@ -186,11 +193,3 @@ def _blank_records(table: str, row: type[msgspec.Struct], *, naming: bool) -> st
     tests = {name: f"{name} <> ''" if name in always else f"{name} ~ $2" for name in texts}
     assignments = ", ".join(f"{name} = case when {test} then '' else {name} end" for name, test in tests.items())
     return f"update {table} set {assignments} where linkedid = any ($1) and ({' or '.join(tests.values())}) returning 1"  # noqa: S608
-
-
-async def _remove_deliveries(connection: Connection, calls: Sequence[str]) -> int:
-    """Messages of these calls, sent or not; webhooks are a part that may be missing."""
-    if not await connection.fetchval("select to_regclass('webhook_deliveries') is not null"):
-        return 0
-    removed = await connection.fetch("delete from webhook_deliveries where call_id = any ($1) returning 1", calls)
-    return len(removed)

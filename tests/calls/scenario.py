@@ -208,6 +208,7 @@ _INPUTS: dict[str, Input] = {
     "stored with contact": Stored(Contact("c1", "Carla")),
     "store failed": StoreFailed(),
     "cancel": HangUp("api"),
+    "turn away": HangUp("system"),
     "deadline": DeadlinePassed(),
     "mute": SetMuted(True),
     "no mute": SetMuted(False),

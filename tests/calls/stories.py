@@ -55,7 +55,7 @@ CONSULTING = """
     10   | attended       | create target, !transfer_started                              | consulting
     10.1 | target ready   | unbridge customer, music customer, dial target, bridge target | consulting
     10.2 | target rings   | ringback                                                      | consulting
-    15   | target answers | no ringback                                                   | consulting
+    15   | target answers | no ringback, !transfer_answered                               | consulting
 """
 REFERRED = """
     10   | agent refers | create target, !transfer_started                                | transferring
@@ -76,7 +76,7 @@ SECOND_TALKS = """
     10.1 | target ready   | no music customer, bridge second target, unbridge agent, |
          |                | unbridge customer, music customer, dial target           | consulting
     10.2 | target rings   | ringback second                                          | consulting
-    15   | target answers | no ringback second, answer second                        | consulting
+    15   | target answers | no ringback second, answer second, !transfer_answered    | consulting
 """
 
 

@@ -196,6 +196,12 @@ async def test_a_device_that_the_agent_does_not_have_is_refused(room: Room) -> N
     assert not room.story
 
 
+async def test_the_browser_is_dialled_by_the_extension(room: Room) -> None:
+    agent = Agent("a@b", extension="1001", desk_endpoint="PJSIP/desk-7", contact="sip:a@192.0.2.1")
+    placed = await room.desk.place(PlaceCall(agent, NUMBER, device="web"))
+    assert (placed.call.device, placed.call.agent_leg.endpoint) == ("web", "PJSIP/web-1001")
+
+
 # the row first
 
 

@@ -105,6 +105,15 @@ INBOUND: dict[str, tuple[str, str]] = {
             |                   | !answered                                                | talking
         """,
     ),
+    "the_caller_is_blocked_and_nobody_else_is_rung": (
+        "cancelled by system",
+        f"""{OFFERED}
+        1   | turn away     | hang up customer, hang up offer:1, hang up offer:2, !ended | ending
+        1.1 | customer gone | -                                                        | ending
+        1.2 | offer:1 gone  | -                                                        | ending
+        1.3 | offer:2 gone  | destroy bridge                                           | ended
+        """,
+    ),
     "she_does_not_answer_and_the_next_is_rung": (
         "talking",
         f"""{OFFERED}

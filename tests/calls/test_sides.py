@@ -268,7 +268,7 @@ SUPERVISOR: dict[str, tuple[str, str]] = {
         f"""{LISTENING}
         20   | attended        | create target, !transfer_started                              | consulting
         20.1 | target ready    | unbridge customer, music customer, dial target, bridge target | consulting
-        22   | target answers  | hang up former:.x002, listen spy:s1                           | consulting
+        22   | target answers  | !transfer_answered, hang up former:.x002, listen spy:s1       | consulting
         25   | cancel transfer | hang up former:.x003, no music customer, bridge customer,     |
              |                 | !transfer_cancelled, hang up former:.x004, listen spy:s1             | talking
         """,

@@ -134,7 +134,8 @@ ATTENDED: dict[str, tuple[str, str]] = {
     "the_target_hangs_up_while_the_agent_talks_with_the_customer": (
         "talking, attended failed (hangup)",
         f"""{CONSULTING}
-        20 | swap        | unbridge target, music target, no music customer, bridge customer     | consulting
+        20 | swap        | unbridge target, music target, no music customer, bridge customer, |
+           |             | !transfer_swapped                                                  | consulting
         30 | target gone | no music customer, bridge customer, play beeperr, !transfer_cancelled | talking
         """,
     ),
@@ -157,15 +158,18 @@ ATTENDED: dict[str, tuple[str, str]] = {
     "the_customer_hangs_up_while_the_agent_talks_with_her": (
         "completed by customer, attended cancelled",
         f"""{CONSULTING}
-        20 | swap          | unbridge target, music target, no music customer, bridge customer | consulting
+        20 | swap          | unbridge target, music target, no music customer, bridge customer, |
+           |               | !transfer_swapped                                                  | consulting
         30 | customer gone | !transfer_cancelled, hang up agent, hang up target, !ended        | ending
         """,
     ),
     "swapped_twice_and_completed": (
         "transferred by agent, attended completed",
         f"""{CONSULTING}
-        20 | swap     | unbridge target, music target, no music customer, bridge customer    | consulting
-        25 | swap     | unbridge customer, music customer, no music target, bridge target    | consulting
+        20 | swap     | unbridge target, music target, no music customer, bridge customer, |
+           |          | !transfer_swapped                                                  | consulting
+        25 | swap     | unbridge customer, music customer, no music target, bridge target, |
+           |          | !transfer_swapped                                                  | consulting
         30 | complete | hand over: no music customer + bridge customer, !transfer_completed, |
            |          | hang up agent, !ended                                                | ending
         """,
@@ -173,7 +177,8 @@ ATTENDED: dict[str, tuple[str, str]] = {
     "swapped_and_completed": (
         "transferred by agent, attended completed",
         f"""{CONSULTING}
-        20 | swap     | unbridge target, music target, no music customer, bridge customer | consulting
+        20 | swap     | unbridge target, music target, no music customer, bridge customer, |
+           |          | !transfer_swapped                                                  | consulting
         30 | complete | hand over: no music agent + bridge agent, !transfer_completed,    |
            |          | hang up agent, !ended                                             | ending
         """,
@@ -181,14 +186,16 @@ ATTENDED: dict[str, tuple[str, str]] = {
     "swapped_and_the_agent_hangs_up": (
         "transferred by agent, attended completed",
         f"""{CONSULTING}
-        20 | swap       | unbridge target, music target, no music customer, bridge customer     | consulting
+        20 | swap       | unbridge target, music target, no music customer, bridge customer, |
+           |            | !transfer_swapped                                                  | consulting
         30 | agent gone | hand over: no music agent + bridge agent, !transfer_completed, !ended | ended
         """,
     ),
     "swapped_and_cancelled": (
         "talking, attended cancelled",
         f"""{CONSULTING}
-        20 | swap            | unbridge target, music target, no music customer, bridge customer | consulting
+        20 | swap            | unbridge target, music target, no music customer, bridge customer, |
+           |                 | !transfer_swapped                                                  | consulting
         30 | cancel transfer | hang up former:.x001, no music customer, bridge customer,         |
            |                 | !transfer_cancelled                                               | talking
         """,
@@ -203,7 +210,7 @@ ATTENDED: dict[str, tuple[str, str]] = {
         "consulting, attended talking",
         f"""{CONSULTING}
         20 | keys 1# | keys 1# target                                                    | consulting
-        21 | swap    | unbridge target, music target, no music customer, bridge customer | consulting
+        21 | swap    | unbridge target, music target, no music customer, bridge customer, !transfer_swapped | consulting
         22 | keys 1# | keys 1#                                                           | consulting
         """,
     ),
@@ -255,7 +262,7 @@ ATTENDED: dict[str, tuple[str, str]] = {
         "consulting, attended talking",
         f"""{CONSULT_RINGS}
         12 | lost bridge target | -           | consulting
-        15 | target answers     | no ringback | consulting
+        15 | target answers     | no ringback, !transfer_answered | consulting
         """,
     ),
 }

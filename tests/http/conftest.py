@@ -18,10 +18,12 @@ from structlog.testing import LogCapture
 
 from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.numbers import Spelling
+from ctc_ari.crm.builtin import BuiltinCrm
 from ctc_ari.http import Runner, Services, application, encode_event, observe
 from tests.http.fake_administration import FakeAdministration
 from tests.http.fake_call_log import FakeCallLog, FakeErasures
 from tests.http.fake_contacts import FakeContacts
+from tests.http.fake_webhooks import FakeWebhooks
 from tests.http.fakes import (
     ANNA,
     CREATED,
@@ -32,6 +34,7 @@ from tests.http.fakes import (
     FakeHealth,
     FakeKeys,
     FakeRecordings,
+    FakeWebPhones,
     normalise,
 )
 
@@ -50,7 +53,9 @@ class World:
     call_log: FakeCallLog = field(default_factory=FakeCallLog)
     erasures: FakeErasures = field(default_factory=FakeErasures)
     administration: FakeAdministration = field(init=False)
+    webhooks: FakeWebhooks = field(default_factory=FakeWebhooks)
     recordings: FakeRecordings = field(default_factory=FakeRecordings)
+    web_phones: FakeWebPhones = field(default_factory=FakeWebPhones)
     events: Broadcast = field(default_factory=lambda: Broadcast(encode_event, clock=lambda: CREATED))
     health: FakeHealth = field(default_factory=FakeHealth)
 
@@ -64,12 +69,15 @@ class World:
             "directory": self.directory,
             "keys": self.keys,
             "recordings": self.recordings,
+            "web_phones": self.web_phones,
             "sessions": self.directory,
             "events": self.events,
             "contacts": self.contacts,
             "call_log": self.call_log,
             "erasures": self.erasures,
             "administration": self.administration,
+            "webhooks": self.webhooks,
+            "people": BuiltinCrm(self.directory),
             "normalise": normalise,
             "spelling": Spelling("GB"),
             "check": self.health,

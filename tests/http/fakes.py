@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from ctc_ari.calls.commands import PlaceCall, Placed
 from ctc_ari.calls.inputs import Input
@@ -25,12 +27,14 @@ from ctc_ari.errors import (
     AgentNotFound,
     CallNotFound,
     ContactNotFound,
+    DeviceUnavailable,
     InvalidNumber,
     KeyReused,
     NumberBlocked,
     Unauthorized,
     WrongState,
 )
+from ctc_ari.web_phones import SipAccount, account_name
 
 TOKEN = "ctc_0a1b2c3d4e5f_everyone-MDEyMzQ1Njc4OWFiY2RlZg"
 ANNAS_TOKEN = "ctc_0a1b2c3d4e60_anna-only-MDEyMzQ1Njc4OWFiY2Rl"
@@ -123,10 +127,10 @@ class FakeDesk:
         phase = Phase.TRANSFERRING if mode == "blind" else Phase.CONSULTING
         return self.put(call, phase=phase, transfers=(*call.transfers, transfer))
 
-    async def move(self, call_id: str, device: Device) -> Call:
+    async def move(self, call_id: str, device: Device, *, again: bool = False) -> Call:
         """That device rings."""
         call = await self._talking(call_id)
-        self.asked.append((call_id, device))
+        self.asked.append((call_id, device, "again") if again else (call_id, device))
         return self.put(call, moving_to=device)
 
     async def supervise(self, call_id: str, agent: Agent, mode: SupervisorMode) -> tuple[Call, str]:
@@ -176,6 +180,58 @@ class FakeRecordings:
             raise self.failure
         yield b"RIFF"
         yield f"{call_id}-{number}".encode()
+
+
+class FakeWebPhones:
+    """An Asterisk that repeats what it is told, and can be made to say something."""
+
+    def __init__(self) -> None:
+        self.passwords: dict[str, str] = {}
+        self.heard: list[str] = []
+        self.failure: Exception | None = None
+        self.connections: list[FakeSipSocket] = []
+
+    async def admit(self, agent: Agent) -> SipAccount:
+        """A new password each time."""
+        if self.failure is not None:
+            raise self.failure
+        name = account_name(agent)
+        if name is None:
+            raise DeviceUnavailable
+        self.passwords[name] = f"password-{len(self.connections)}-{len(self.passwords)}"
+        return SipAccount(name, self.passwords[name])
+
+    async def dismiss(self, name: str) -> None:
+        """Harmless when it is gone."""
+        self.passwords.pop(name, None)
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[FakeSipSocket]:
+        """As the Protocol says."""
+        if self.failure is not None:
+            raise self.failure
+        socket = FakeSipSocket()
+        self.connections.append(socket)
+        yield socket
+        socket.closed = True
+
+
+class FakeSipSocket:
+    """What came in; what goes out is put into `says`, None for the end."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.says: asyncio.Queue[str | None] = asyncio.Queue()
+        self.closed = False
+
+    async def send(self, message: str) -> None:
+        """Kept, and answered."""
+        self.heard.append(message)
+        self.says.put_nowait(f"SIP/2.0 200 {len(self.heard)}")
+
+    async def receive(self) -> str | None:
+        """In order."""
+        return await self.says.get()
 
 
 class FakeDirectory:
@@ -229,6 +285,10 @@ class FakeDirectory:
         if email.lower() not in self.agents:
             raise AgentNotFound
         return self.agents[email.lower()]
+
+    def find_agent(self, text: str) -> Agent | None:
+        """By e-mail or extension."""
+        return next((agent for agent in self.agents.values() if text in (agent.email, agent.extension)), None)
 
     def all_agents(self) -> Sequence[Agent]:
         """In no order."""

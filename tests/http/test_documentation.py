@@ -33,10 +33,12 @@ from ctc_ari.http.contacts import ContactBody, ContactChanges, ContactView, NewC
 from ctc_ari.http.documentation import HERE
 from ctc_ari.http.documentation_page import METHODS, resolve
 from ctc_ari.http.erasures import NewErasure
-from ctc_ari.http.events import Event, Snapshot
+from ctc_ari.http.events import Event, Notice, Snapshot
 from ctc_ari.http.log_view import LogView
-from ctc_ari.http.sessions import NewSessionBody, SessionView
+from ctc_ari.http.sessions import CurrentSessionView, NewSessionBody, SessionView
+from ctc_ari.http.sip import TicketView
 from ctc_ari.http.tokens import NewToken, TokenChanges, TokenView
+from ctc_ari.http.webhooks import DeliveryView, NewWebhookBody, WebhookChanges, WebhookView, WebhookWithSecret
 from ctc_ari.log.row import LogAgent
 from tests.http.conftest import Wire, World
 
@@ -68,7 +70,10 @@ def test_the_routes_of_this_version_are_pinned(world: World) -> None:
     assert routes(application(world.services())) == {
         ("GET", "/ClickToCallAPI"),
         ("POST", "/api/v1/sessions"),
+        ("GET", "/api/v1/sessions/current"),
         ("DELETE", "/api/v1/sessions/current"),
+        ("POST", "/api/v1/sip-tickets"),
+        ("GET", "/sip"),
         ("GET", "/api/v1/events"),
         *(("GET", path) for path in ("/api/v1/contacts", "/api/v1/contacts/{id}")),
         ("POST", "/api/v1/contacts"),
@@ -81,6 +86,11 @@ def test_the_routes_of_this_version_are_pinned(world: World) -> None:
         *((method, "/api/v1/tokens") for method in ("GET", "POST")),
         *((method, "/api/v1/tokens/{token_id}") for method in ("GET", "PATCH", "DELETE")),
         ("POST", "/api/v1/tokens/{token_id}/rotate"),
+        *((method, "/api/v1/webhooks") for method in ("GET", "POST")),
+        *((method, "/api/v1/webhooks/{webhook_id}") for method in ("GET", "PATCH", "DELETE")),
+        ("POST", "/api/v1/webhooks/{webhook_id}/rotate"),
+        ("GET", "/api/v1/webhooks/{webhook_id}/deliveries"),
+        ("POST", "/api/v1/webhooks/{webhook_id}/deliveries/{did}/replay"),
         ("GET", "/api/v1/calls"),
         ("POST", "/api/v1/calls"),
         ("GET", "/api/v1/calls/{id}"),
@@ -88,6 +98,10 @@ def test_the_routes_of_this_version_are_pinned(world: World) -> None:
         *((method, f"/api/v1/calls/{{id}}/{wish}") for wish in WISHES for method in ("PUT", "DELETE")),
         ("POST", "/api/v1/calls/{id}/dtmf"),
         ("GET", "/api/v1/calls/{id}/recordings/{number}"),
+        ("GET", "/panel/ctc-panel.js"),
+        ("GET", "/panel/window"),
+        ("GET", "/panel/window.css"),
+        ("GET", "/panel/window.js"),
         ("POST", "/api/v1/calls/{id}/transfers"),
         ("GET", "/api/v1/calls/{id}/transfers/{tid}"),
         ("DELETE", "/api/v1/calls/{id}/transfers/{tid}"),
@@ -136,11 +150,17 @@ def test_the_described_new_call_is_the_one_that_is_read(openapi: dict[str, Any])
     [
         ("NewSession", NewSessionBody),
         ("Session", SessionView),
+        ("CurrentSession", CurrentSessionView),
+        ("SipTicket", TicketView),
         ("Event", Event),
         ("LogEntry", LogView),
         ("LogAgent", LogAgent),
         ("LogContact", Contact),
         ("Snapshot", Snapshot),
+        ("Notice", Notice),
+        ("Webhook", WebhookView),
+        ("WebhookWithSecret", WebhookWithSecret),
+        ("Delivery", DeliveryView),
         ("Transfer", TransferView),
         ("Supervisor", SupervisorView),
     ],
@@ -202,6 +222,8 @@ WISHES = ("mute", "hold", "recording")
         ("Token", TokenView, True),
         ("NewToken", NewToken, False),
         ("TokenChanges", TokenChanges, False),
+        ("NewWebhook", NewWebhookBody, False),
+        ("WebhookChanges", WebhookChanges, False),
     ],
 )
 def test_the_described_records_are_the_real_ones(

@@ -10,7 +10,7 @@ from ctc_ari.calls.commands import PlaceCall
 from ctc_ari.calls.model import Phase, Supervisor, Target, Transfer
 from ctc_ari.errors import DatabaseUnreachable, Unauthorized
 from ctc_ari.http import application
-from tests.http import test_agents, test_call_log, test_contacts, test_erasures, test_tokens
+from tests.http import test_agents, test_call_log, test_contacts, test_erasures, test_tokens, test_webhooks
 from tests.http.conftest import Client, Wire, World
 from tests.http.fakes import ANNA, ANNAS_SESSION, ANNAS_TOKEN, BORIS, CREATED, NUMBER, TOKEN, a_call
 
@@ -175,15 +175,23 @@ ONE_CALL = "/api/v1/calls/{id}"
 WITHOUT_A_CALL = {
     ("GET", "/ClickToCallAPI"),
     ("POST", SESSIONS),
+    ("GET", f"{SESSIONS}/current"),
     ("DELETE", f"{SESSIONS}/current"),
+    ("GET", "/panel/ctc-panel.js"),
+    ("GET", "/panel/window"),
+    ("GET", "/panel/window.css"),
+    ("GET", "/panel/window.js"),
     ("GET", CALLS),
     ("POST", CALLS),
     ("GET", "/api/v1/events"),
+    ("POST", "/api/v1/sip-tickets"),
+    ("GET", "/sip"),
     *test_contacts.ROUTES,
     *test_call_log.ROUTES,
     *test_erasures.ROUTES,
     *test_agents.ROUTES,
     *test_tokens.ROUTES,
+    *test_webhooks.ROUTES,
     ("GET", "/livez"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
@@ -237,3 +245,19 @@ async def test_another_agents_session_is_not_had(client: Client) -> None:
 async def test_the_token_still_sees_everybody(client: Client, world: World) -> None:
     world.desk.put(a_call("boris", PlaceCall(BORIS, NUMBER)))
     assert (await client.get(f"{CALLS}/boris", headers={"Authorization": f"Bearer {TOKEN}"})).status == 200
+
+
+# whose session
+
+
+async def test_a_session_says_whom_it_acts_for(client: Client) -> None:
+    answer = await client.get(f"{SESSIONS}/current", headers=AS_ANNA)
+    assert answer.status == 200
+    assert await answer.json() == {
+        "agent": {"email": ANNA.email, "name": ANNA.name, "extension": ANNA.extension},
+        "device": "desk",
+    }
+
+
+async def test_a_token_is_no_session(client: Client) -> None:
+    await refused(client, "GET", f"{SESSIONS}/current", 403, "not_allowed")

@@ -262,6 +262,12 @@ async def test_a_move_is_202_with_the_call_while_the_other_device_rings(client: 
     assert world.desk.asked == [("call-1", "web")]
 
 
+async def test_a_reloaded_page_is_rung_again(client: Client, world: World) -> None:
+    talking(world)
+    assert (await client.post(f"{CALL}/device", json={"device": "web", "again": True})).status == 202
+    assert world.desk.asked == [("call-1", "web", "again")]
+
+
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"device": "mobile"}', b'{"device": null}', b'["web"]'])
 async def test_a_body_that_names_no_device_is_malformed(client: Client, world: World, body: bytes) -> None:
     talking(world)

@@ -104,12 +104,15 @@ async def test_a_call_is_heard_from_the_click_to_its_end_as_the_api_shows_it(des
         await desk.api("DELETE", f"/api/v1/calls/{call_id}")
         ended = await listener.until("call.ended", call_id)
         assert ended["data"] == await desk.until(call_id, "ended")
+        logged = await listener.until("call.logged", call_id)
+        assert (logged["data"]["id"], logged["data"]["end_reason"]) == (call_id, "completed")
         assert await listener.silence()
-    assert [event["type"] for event in listener.events] == [*STORY, "call.ended"]
-    assert [event["type"] for event in listener.events] == [happening.event for happening in desk.heard[before:]]
+    story = listener.events[:-1]
+    assert [event["type"] for event in story] == [*STORY, "call.ended"]
+    assert [event["type"] for event in story] == [happening.event for happening in desk.heard[before:]]
     start = listener.first["last_event_id"]
-    assert [event["id"] for event in listener.events] == list(range(start + 1, start + 7))
-    assert all(event["data"]["state"] == STATES[event["type"]] for event in listener.events)
+    assert [event["id"] for event in listener.events] == list(range(start + 1, start + 8))
+    assert all(event["data"]["state"] == STATES[event["type"]] for event in story)
     timestamps = [event["timestamp"] for event in listener.events]
     assert timestamps == sorted(timestamps)
     await desk.nothing_left()

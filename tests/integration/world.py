@@ -19,7 +19,19 @@ from msgspec.structs import replace
 from ctc_ari.app import service
 from ctc_ari.calls.model import Agent
 from ctc_ari.calls.ports import Happening
-from ctc_ari.config import AgentSeed, Asterisk, Config, Database, Inbound, Limits, Node, RingTimeout, Server
+from ctc_ari.config import (
+    AgentSeed,
+    Asterisk,
+    Config,
+    Crm,
+    Database,
+    Inbound,
+    Limits,
+    Node,
+    RingTimeout,
+    Server,
+    Webhooks,
+)
 from ctc_ari.directory import ContactRecord
 from ctc_ari.runtime import asterisk, processes
 from ctc_ari.store.agents import add_agent
@@ -269,7 +281,7 @@ async def world(
 ) -> AsyncIterator[World]:
     """A service of its own name on that Asterisk, with a database of its own unless its URL is given.
 
-    `changes` are of `asterisk`.
+    `changes` are of `asterisk`, but for `limits`, `routes`, `crm` and `webhooks`.
     """
     async with AsyncExitStack() as stack:
         if url is None:
@@ -277,13 +289,17 @@ async def world(
         data = tempfile.mkdtemp(prefix="data-", dir=at.folder)
         limits: Limits = changes.pop("limits", at.config.limits)
         routes: dict[str, str | list[str]] = changes.pop("routes", {})
+        crm: Crm = changes.pop("crm", at.config.crm)
+        webhooks: Webhooks = changes.pop("webhooks", at.config.webhooks)
         config = replace(
             at.config,
-            server=Server(port=0),
+            server=changes.pop("http", Server(port=0)),
             database=Database(url=url, data_dir=data),
             asterisk=replace(at.config.asterisk, app=app, **changes),
             limits=limits,
             inbound=Inbound(routes=routes),
+            crm=crm,
+            webhooks=webhooks,
         )
         token = await prepare(url)
         heard: list[Happening] = []

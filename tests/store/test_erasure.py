@@ -257,10 +257,6 @@ async def test_a_contact_that_was_deleted_before_is_erased_from_the_calls(
 
 
 async def test_messages_to_webhooks_go_with_their_calls(pool: Pool, erasures: PostgresErasure) -> None:
-    await pool.execute(
-        "create table if not exists webhook_deliveries (webhook_id text not null, call_id text not null, "
-        "seq integer not null, type text not null, payload text not null)"
-    )
     await happen(pool, a_call("c1", HERS))
     for seq, (call_id, payload) in enumerate((("c1", HERS), ("c1", NAME), ("c9", OTHERS))):
         await pool.execute(

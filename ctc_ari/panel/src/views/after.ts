@@ -1,0 +1,46 @@
+import type { TemplateResult } from 'lit';
+import { html } from 'lit';
+import { between, duration, nameOf } from '../core/format.ts';
+import type { Call } from '../core/model.ts';
+import type { Texts } from '../texts/en.ts';
+import { face } from './pieces.ts';
+import type { View } from './pieces.ts';
+
+const OUTCOMES: readonly (readonly [string, keyof Texts])[] = [
+  ['reached', 'outcomeReached'],
+  ['call_back', 'outcomeCallBack'],
+  ['voicemail', 'outcomeVoicemail'],
+  ['wrong_number', 'outcomeWrongNumber'],
+  ['done', 'outcomeDone'],
+];
+
+/** The call is over: what came of it. */
+export function after({ state, does, say }: View, call: Call): TemplateResult {
+  const seconds = call.answered_at && call.ended_at ? between(call.answered_at, Date.parse(call.ended_at)) : 0;
+  const reason = say.choice('reason', call.end_reason ?? '', 'callEnded');
+  const choose = (outcome: string) => () => does.store.dispatch({ type: 'notes', outcome: state.notes.outcome === outcome ? null : outcome });
+  return html`<form class="page" @submit=${(event: Event) => { event.preventDefault(); void does.saveNotes(); }}>
+    <div class="party">
+      ${face(call.contact?.name ?? null)}
+      <span class="grow">
+        <bdi class="first cut block">${nameOf(call)}</bdi>
+        <span class="second">${reason}${seconds > 0 ? html` · <span class="tabular">${duration(seconds)}</span>` : ''}</span>
+      </span>
+    </div>
+    <div>
+      <label id="outcome">${say.text('outcome')}</label>
+      <div class="chips" role="radiogroup" aria-labelledby="outcome">
+        ${OUTCOMES.map(([name, text]) => html`<button type="button" class="chip" role="radio" aria-checked=${String(state.notes.outcome === name)} @click=${choose(name)}>${say.text(text)}</button>`)}
+      </div>
+    </div>
+    <div>
+      <label for="notes">${say.text('notes')}</label>
+      <textarea id="notes" maxlength="4000" placeholder=${say.text('notesHint')} .value=${state.notes.text}
+        @input=${(event: InputEvent) => does.store.dispatch({ type: 'notes', text: (event.target as HTMLTextAreaElement).value })}></textarea>
+    </div>
+    <div class="bottom">
+      <button type="button" class="pill" data-control="skip" @click=${() => does.store.dispatch({ type: 'wrappedUp' })}>${say.text('skip')}</button>
+      <button class="pill main" data-control="save" ?disabled=${state.pending.includes('notes') || (!state.notes.text.trim() && !state.notes.outcome)}>${say.text('save')}</button>
+    </div>
+  </form>`;
+}

@@ -1,0 +1,274 @@
+"""Every state of the panel, drawn at a fixed moment: who can use it, and whether it still looks the same.
+
+`CTC_LOOKS=write` draws the pictures in `looks/` anew; `docs/images/panel.png` is made of some of them.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.browser.pretend import CALL, TRANSFER, Pretend, pretend
+from tests.panel.modules import installed
+
+LOOKS = Path(__file__).parent / "looks"
+#: Share of pixels that may differ: another build of the browser smooths letters a little differently.
+TOLERANCE = 0.01
+RINGING = {**CALL, "state": "ringing_agent", "answered_at": None, "agent_answered_at": None}
+HOSTILE = "<img src=x onerror=alert(1)>\u202e evil &lt;b&gt; " + "a" * 60
+
+Setup = Callable[[Pretend], Awaitable[None]]
+
+
+async def nothing(_: Pretend) -> None:
+    """It shows itself."""
+
+
+async def types(scene: Pretend, text: str) -> None:
+    await scene.window.panel.locator("input").fill(text)
+    await scene.page.clock.run_for(400)
+    await scene.window.panel.get_by_text("Searching …").wait_for(state="hidden")
+
+
+async def searching(scene: Pretend) -> None:
+    await types(scene, "gra")
+    await scene.window.says("Grace Murray Bell")
+
+
+async def finding_nobody(scene: Pretend) -> None:
+    scene.refuses["contacts"] = (503, "database_unreachable")
+    await types(scene, "zzz")
+    await scene.window.says("Nobody found")
+
+
+async def dialling(scene: Pretend) -> None:
+    await scene.window.press("Keypad")
+    await scene.page.keyboard.type("020 7946 0")
+
+
+async def settings(scene: Pretend) -> None:
+    await scene.window.press("Settings")
+    await scene.window.says("Microphone level")
+
+
+async def keys(scene: Pretend) -> None:
+    await scene.window.control("keypad")
+    for digit in "12#":
+        await scene.window.press(digit)
+
+
+async def transferring(scene: Pretend) -> None:
+    await scene.window.control("transfer")
+    await searching(scene)
+
+
+async def ending(scene: Pretend) -> None:
+    scene.tell("ended", state="ended", ended_at="2026-03-02T09:41:00.000Z", end_reason="completed")
+    await scene.window.panel.get_by_role("radio", name="Call back").click()
+    await scene.window.panel.locator("textarea").fill("Wants a quote for 20 seats. Send it by Friday.")
+
+
+async def losing_the_service(scene: Pretend) -> None:
+    await scene.lose()
+    await scene.window.says("The connection to the telephone service is lost")
+
+
+async def opened_elsewhere(scene: Pretend) -> None:
+    await scene.sip_closes(4409)
+    await scene.window.says("Use this window")
+
+
+async def refused_call(scene: Pretend) -> None:
+    scene.refuses["calls"] = (422, "agent_offline")
+    await types(scene, "02079460011")
+    await scene.page.keyboard.press("Enter")
+    await scene.window.says("Your phone is not registered")
+
+
+async def signed_out(scene: Pretend) -> None:
+    scene.refuses["sessions/current"] = (401, "unauthorized")
+    await scene.page.reload()
+    await scene.window.says("You are signed out")
+
+
+def with_transfer(**changes: Any) -> dict[str, Any]:
+    return {**CALL, "transfer": {**TRANSFER, **changes}}
+
+
+#: Name -> what is going on, and what the agent does.
+SCENES: dict[str, tuple[list[dict[str, Any]], Setup, dict[str, Any]]] = {
+    "idle": ([], nothing, {}),
+    "first-day": ([], nothing, {"recent": []}),
+    "search": ([], searching, {}),
+    "search-nobody": ([], finding_nobody, {}),
+    "keypad": ([], dialling, {}),
+    "offered": ([{**RINGING, "direction": "inbound"}], nothing, {}),
+    "offered-unknown": ([{**RINGING, "direction": "inbound", "contact": None}], nothing, {"device": "desk"}),
+    "desk-rings": ([{**RINGING, "device": "desk"}], nothing, {"device": "desk"}),
+    "customer-rings": ([{**CALL, "state": "ringing_customer", "answered_at": None}], nothing, {}),
+    "talking": ([{**CALL, "device": "desk"}], nothing, {"device": "desk"}),
+    "muted-recording": ([{**CALL, "device": "desk", "muted": True, "recording": True}], nothing, {"device": "desk"}),
+    "held": ([{**CALL, "device": "desk", "held": True}], nothing, {"device": "desk"}),
+    "keys": ([CALL], keys, {}),
+    "transfer": ([CALL], transferring, {}),
+    "consult-rings": ([with_transfer(state="ringing")], nothing, {}),
+    "consult": ([with_transfer()], nothing, {}),
+    "consult-swapped": ([with_transfer(talking_with="customer")], nothing, {}),
+    "transfer-failed": (
+        [{**with_transfer(state="failed", reason="busy"), "device": "desk"}],
+        nothing,
+        {"device": "desk"},
+    ),
+    "notes": ([CALL], ending, {}),
+    "settings": ([], settings, {}),
+    "service-lost": ([{**CALL, "device": "desk"}], losing_the_service, {"device": "desk"}),
+    "elsewhere": ([], opened_elsewhere, {}),
+    "refused": ([], refused_call, {}),
+    "hostile": ([{**CALL, "device": "desk", "contact": {"id": "x", "name": HOSTILE}}], nothing, {"device": "desk"}),
+    "signed-out": ([], signed_out, {}),
+}
+
+
+@asynccontextmanager
+async def scene(browser: Browser, name: str, *, width: int = 360, **query: str) -> AsyncIterator[Pretend]:
+    """The panel in that state."""
+    calls, setup, more = SCENES[name]
+    async with pretend(browser, viewport={"width": width, "height": 800}, reduced_motion="reduce") as made:
+        made.calls, made.device = calls, more.get("device", "web")
+        made.recent = more.get("recent", made.recent)
+        made.page.set_default_timeout(5000)
+        await made.open(theme="light", **query)
+        await made.window.panel.locator("header").wait_for()
+        if not calls:
+            await made.window.says("Ready" if query.get("lang", "en") == "en" else "Bereit")
+        await setup(made)
+        yield made
+        assert not made.window.complaints
+
+
+async def differing(browser: Browser, one: bytes, other: bytes) -> float:
+    """The share of pixels that are not alike."""
+    page = await browser.new_page()
+    try:
+        share: float = await page.evaluate(
+            """async (pictures) => {
+                const [a, b] = await Promise.all(pictures.map(async (data) => {
+                    const image = new Image();
+                    image.src = `data:image/png;base64,${data}`;
+                    await image.decode();
+                    const canvas = new OffscreenCanvas(image.width, image.height).getContext('2d');
+                    canvas.drawImage(image, 0, 0);
+                    return canvas.getImageData(0, 0, image.width, image.height);
+                }));
+                if (a.width !== b.width || a.height !== b.height) return 1;
+                let wrong = 0;
+                for (let i = 0; i < a.data.length; i += 4) {
+                    const far = [0, 1, 2].some((channel) => Math.abs(a.data[i + channel] - b.data[i + channel]) > 48);
+                    if (far) wrong += 1;
+                }
+                return wrong / (a.data.length / 4);
+            }""",
+            [base64.b64encode(picture).decode() for picture in (one, other)],
+        )
+        return share
+    finally:
+        await page.close()
+
+
+@pytest.mark.parametrize("name", SCENES)
+async def test_it_looks_as_it_was_drawn(browser: Browser, name: str) -> None:
+    path = LOOKS / f"{name}.png"
+    async with scene(browser, name) as made:
+        await made.page.mouse.move(0, 0)
+        await made.page.clock.run_for(200)
+        picture = await made.window.panel.screenshot(animations="disabled", caret="hide")
+    if os.environ.get("CTC_LOOKS") == "write":
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(picture)
+    assert path.exists(), "draw it with CTC_LOOKS=write, and look at it"
+    assert await differing(browser, path.read_bytes(), picture) <= TOLERANCE
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", SCENES)
+async def test_everybody_can_use_it(browser: Browser, name: str, theme: str) -> None:
+    """WCAG 2.2 AA, as far as axe can tell."""
+    axe = (installed() / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+    async with scene(browser, name) as made:
+        await made.page.evaluate("(theme) => document.querySelector('ctc-panel').setAttribute('theme', theme)", theme)
+        await made.page.clock.run_for(200)
+        await made.page.evaluate(axe)
+        found = await made.page.evaluate(
+            """async () => {
+                const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+                const rules = { region: { enabled: false }, 'page-has-heading-one': { enabled: false } };
+                const { violations } = await axe.run(document.querySelector('ctc-panel'), { runOnly: tags, rules });
+                const told = ({ html, any }) => html + (any[0]?.message ?? '');
+                return violations.map(({ id, nodes }) => [id, ...nodes.map(told)]);
+            }"""
+        )
+        assert found == []
+
+
+@pytest.mark.parametrize("lang", ["en", "de"])
+@pytest.mark.parametrize("name", [name for name in SCENES if SCENES[name][1] is nothing])
+async def test_nothing_is_cut_off_at_320_pixels(browser: Browser, name: str, lang: str) -> None:
+    async with scene(browser, name, width=320, lang=lang) as made:
+        cut = await made.page.evaluate(
+            """() => [...document.querySelector('ctc-panel').shadowRoot.querySelectorAll('*')]
+                .filter((each) => each.getBoundingClientRect().right > 320.5 && !each.closest('.sr'))
+                .map((each) => each.outerHTML.slice(0, 120))"""
+        )
+        assert cut == []
+        assert await made.page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+async def test_the_keyboard_reaches_everything_and_shows_where_it_is(browser: Browser) -> None:
+    async with scene(browser, "talking") as made:
+        await made.page.evaluate("document.activeElement.blur()")
+        reached: list[str] = []
+        for _ in range(14):
+            await made.page.keyboard.press("Tab")
+            found = await made.page.evaluate(
+                """() => {
+                    const focused = document.querySelector('ctc-panel').shadowRoot.activeElement;
+                    if (!focused) return null;
+                    const { outlineStyle, outlineWidth } = getComputedStyle(focused);
+                    const name = focused.getAttribute('aria-label') ?? focused.innerText;
+                    return [name.trim(), outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2];
+                }"""
+            )
+            if found:
+                assert found[1], found
+                reached.append(found[0])
+        for name in (
+            "Desk phone",
+            "Settings",
+            "Mute",
+            "Hold",
+            "Keypad",
+            "Transfer",
+            "Record",
+            "To computer",
+            "Hang up",
+        ):
+            assert name in reached
+
+
+async def test_a_screen_reader_is_told_what_changes(browser: Browser) -> None:
+    async with scene(browser, "customer-rings") as made:
+        live = made.window.panel.locator('[aria-live="polite"]')
+        assert await live.first.inner_text() == "Calling Grace Hopper"
+        made.tell("answered")
+        await made.window.mode("talking")
+        assert await live.first.inner_text() == "Connected with Grace Hopper"
+        made.tell("muted", muted=True)
+        await made.window.says("You are muted")
+        assert await live.first.inner_text() == "Muted"

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { canCall, current, mode, obstacle } from '../../ctc_ari/panel/src/core/state.ts';
+import { ANNA, a, after, ready, snapshot, told } from './calls.ts';
+
+const TALKING = a({ state: 'talking', agent_answered_at: '2026-03-01T09:30:03.000Z', answered_at: '2026-03-01T09:30:09.000Z' });
+const TRANSFER = { id: 't', mode: 'attended', to: '1002', agent: null, state: 'ringing', reason: null, talking_with: 'customer' } as const;
+const ENDED = a({ ...TALKING, state: 'ended', ended_at: '2026-03-01T09:31:00.000Z', end_reason: 'completed' });
+
+test('a click goes through every stage and ends in the notes', () => {
+  assert.equal(mode(after(...ready)), 'idle');
+  assert.equal(mode(after(...ready, told('created', a()))), 'dialling');
+  assert.equal(mode(after(...ready, told('created', a()), told('answered', TALKING))), 'talking');
+  const over = after(...ready, told('created', a()), told('answered', TALKING), told('ended', ENDED));
+  assert.equal(mode(over), 'wrap_up');
+  assert.equal(over.wrapUp?.end_reason, 'completed');
+  assert.equal(mode(after(...ready, told('created', a()), told('ended', ENDED), { type: 'wrappedUp' })), 'idle');
+});
+
+test('a caller is offered until somebody answers', () => {
+  const caller = a({ direction: 'inbound' });
+  assert.equal(mode(after(...ready, told('offered', caller))), 'offered');
+  assert.equal(mode(after(...ready, told('offered', caller), told('answered', { ...TALKING, direction: 'inbound' }))), 'talking');
+});
+
+test('a consultation is shown while it lasts, and not after it', () => {
+  const consulting = (state: 'ringing' | 'talking' | 'cancelled' | 'failed') =>
+    a({ ...TALKING, transfer: { ...TRANSFER, state } });
+  const shown = (...states: Parameters<typeof consulting>[0][]) =>
+    mode(after(...ready, told('answered', TALKING), ...states.map((state) => told('transfer_started', consulting(state)))));
+  assert.equal(shown('ringing'), 'consulting');
+  assert.equal(shown('ringing', 'talking'), 'consulting');
+  assert.equal(shown('ringing', 'cancelled'), 'talking');
+  assert.equal(shown('ringing', 'failed'), 'talking');
+});
+
+test('a transfer that begins closes the search for its target', () => {
+  const began = a({ ...TALKING, transfer: TRANSFER });
+  const state = after(...ready, told('answered', TALKING), { type: 'screen', screen: 'transfer' }, told('transfer_started', began));
+  assert.equal(state.screen, 'home');
+});
+
+test('a snapshot replaces what was believed: a call that ended meanwhile is gone', () => {
+  const back = after(...ready, told('answered', TALKING), { type: 'link', link: 'lost' }, snapshot());
+  assert.deepEqual([back.link, back.calls.length, mode(back)], ['open', 0, 'idle']);
+  assert.equal(current(after(...ready, snapshot(TALKING)))?.id, TALKING.id);
+});
+
+test('a wish is pending until the stream tells that it happened', () => {
+  const asked = after(...ready, told('answered', TALKING), { type: 'wish', wish: 'mute' });
+  assert.deepEqual(asked.pending, ['mute']);
+  assert.equal(asked.calls[0]?.muted, false, 'what is not confirmed is not shown');
+  const done = after(...ready, told('answered', TALKING), { type: 'wish', wish: 'mute' }, told('muted', { ...TALKING, muted: true }));
+  assert.deepEqual([done.pending, done.calls[0]?.muted], [[], true]);
+});
+
+test('a late event of a call that has ended brings nothing back', () => {
+  const state = after(...ready, told('answered', TALKING), told('ended', ENDED), { type: 'wrappedUp' }, told('muted', ENDED), told('logged', { ...ENDED, state: undefined as never }));
+  assert.deepEqual([state.calls, state.wrapUp, mode(state)], [[], null, 'idle']);
+});
+
+test('a new call ends the notes of the one before', () => {
+  const state = after(...ready, told('answered', TALKING), told('ended', ENDED), told('created', a({ id: 'c2' })));
+  assert.deepEqual([state.wrapUp, mode(state)], [null, 'dialling']);
+});
+
+test('an answer to an older question means nothing', () => {
+  const found = { type: 'found', query: 'gra', contacts: [{ id: 'grace', name: 'Grace', numbers: [] }], colleagues: [ANNA] } as const;
+  assert.equal(after({ type: 'query', query: 'gra' }, found).found.length, 1);
+  const state = after({ type: 'query', query: 'gra' }, { type: 'query', query: 'ada' }, found);
+  assert.deepEqual([state.found, state.searching], [[], true]);
+});
+
+test('signed out forgets everything of the agent', () => {
+  const state = after(...ready, told('answered', TALKING), { type: 'link', link: 'signed_out' });
+  assert.deepEqual([mode(state), state.me, state.calls], ['signed_out', null, []]);
+});
+
+test('every obstacle says what is wrong, and none is made up', () => {
+  assert.equal(obstacle(after(...ready)), null);
+  assert.equal(obstacle(after(...ready, { type: 'link', link: 'lost' })), 'service_lost');
+  assert.equal(obstacle(after(...ready, { type: 'microphone', microphone: 'refused' })), 'microphone_refused');
+  assert.equal(obstacle(after(...ready, { type: 'phone', phone: 'elsewhere' })), 'phone_elsewhere');
+  assert.equal(obstacle(after(...ready, { type: 'phone', phone: 'unavailable', reason: 'asterisk_unreachable' })), 'asterisk_unreachable');
+  assert.equal(obstacle(after(...ready, { type: 'microphone', microphone: 'refused' }, { type: 'device', device: 'desk' })), null);
+});
+
+test('a call can be placed only where a phone is ready', () => {
+  assert.equal(canCall(after(...ready)), true);
+  assert.equal(canCall(after(...ready, { type: 'phone', phone: 'starting' })), false);
+  assert.equal(canCall(after(...ready, { type: 'phone', phone: 'starting' }, { type: 'device', device: 'desk' })), true);
+  assert.equal(canCall(after(...ready, { type: 'link', link: 'lost' })), false);
+  assert.equal(canCall(after(...ready, told('created', a()))), false);
+  assert.equal(canCall(after(...ready, { type: 'wish', wish: 'call' })), false);
+  assert.equal(canCall(after(...ready, { type: 'microphone', microphone: 'refused' })), false);
+});
+
+test('no action changes the state it is given', () => {
+  const state = after(...ready, told('answered', TALKING));
+  const frozen = JSON.stringify(state);
+  after(...ready, told('answered', TALKING), told('muted', { ...TALKING, muted: true }), told('ended', ENDED));
+  assert.equal(JSON.stringify(state), frozen);
+});
+
+test('a caller who goes on to the next agent is gone without notes', () => {
+  const caller = a({ direction: 'inbound' });
+  const state = after(...ready, told('offered', caller), told('offer_ended', caller));
+  assert.deepEqual([state.calls, state.wrapUp, mode(state)], [[], null, 'idle']);
+});
+
+test('an answer that is older than the stream changes nothing of the call', () => {
+  const talking = after(...ready, { type: 'wish', wish: 'call' }, told('created', a()), told('answered', TALKING), { type: 'placed', call: a() });
+  assert.deepEqual([mode(talking), talking.pending], ['talking', []]);
+  const over = after(...ready, told('created', a()), told('ended', ENDED), { type: 'placed', call: a() });
+  assert.equal(mode(over), 'wrap_up');
+  assert.equal(mode(after(...ready, { type: 'placed', call: a() })), 'dialling');
+});
