@@ -47,6 +47,9 @@ _FIND = """
 _READ = f"select {ROW_DOCUMENT} {_FIND}"
 _LOCK = f"select id, contact_id, disposition, extract(epoch from ended_at)::float8 as ended_at {_FIND} for update"  # noqa: S608
 
+#: Whoever completes the row from Asterisk's records writes all of it: he is waited for, or passes over this one.
+_ALONE = "select from log_due where linkedid in (select linkedid from call_log where id = $1) for update"
+
 #: The last conversation with a contact that has one call less.
 _SPOKEN = """
     update contacts set last_spoken_at = (
@@ -87,7 +90,9 @@ class PostgresCallLog:
     async def change(self, call_id: str, visible: Collection[str] | None, **changes: str | None) -> LogRow:
         """See `CallLog.change`. Raises CallNotFound, ContactNotFound, DatabaseUnreachable."""
         async with acquire(self._pool) as connection, connection.transaction():
-            call = await connection.fetchrow(_LOCK, call_id, _array(visible))
+            row = await _read(connection, call_id, visible)
+            await connection.fetch(_ALONE, row.id)
+            call = await connection.fetchrow(_LOCK, row.id, None)
             if call is None:
                 raise CallNotFound
             columns: dict[str, str | None] = dict(changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator
@@ -330,6 +331,19 @@ async def test_notes_and_outcome_are_written_and_emptied(pool: Pool) -> None:
     assert await log.change("c1", {ANNA}, notes=None) == msgspec.structs.replace(row, outcome="won")
     assert await log.change("c1", None) == msgspec.structs.replace(row, outcome="won")
     assert await pool.fetchval("select updated_at > logged_at from call_log")
+
+
+async def test_what_is_added_is_not_lost_while_the_row_is_being_completed(pool: Pool) -> None:
+    row = await put(pool, "c1")
+    await pool.execute("insert into contacts (id, name) values ('grace', 'Grace')")
+    await pool.execute("insert into log_due (linkedid) values ('c1')")
+    async with pool.acquire() as keeper, keeper.transaction():
+        await keeper.execute("select from log_due for update")
+        adding = asyncio.create_task(PostgresCallLog(pool).change("c1", None, contact_id="grace"))
+        await asyncio.sleep(0.1)
+        await put_row(keeper, msgspec.structs.replace(row, hold_seconds=3.0))
+    changed = await adding
+    assert (changed.contact, changed.hold_seconds) == (Contact("grace", "Grace"), 3.0)
 
 
 async def test_a_call_is_moved_to_another_contact_and_the_number_calls_that_one_next(pool: Pool) -> None:
