@@ -52,7 +52,7 @@ def heap_bytes(pid: int) -> int:
     return int(found[1]) * 1024
 
 
-def facts(asterisk: tuple[int, int, int]) -> dict[str, str]:
+def facts(asterisk: tuple[int, int, int] | None) -> dict[str, str]:
     """What a reader has to know to compare two results."""
     cpu = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     memory = re.search(r"^MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text(), re.MULTILINE)
@@ -62,7 +62,7 @@ def facts(asterisk: tuple[int, int, int]) -> dict[str, str]:
         "memory": f"{int(memory[1]) / 2**20:.1f} GiB" if memory else "unknown",
         "kernel": platform.release(),
         "python": platform.python_version(),
-        "asterisk": ".".join(map(str, asterisk)),
+        "asterisk": ".".join(map(str, asterisk)) if asterisk else "none",
         "asyncpg": asyncpg.__version__,
         "load before": f"{os.getloadavg()[0]:.2f}",
     }

@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 
 from ctc_ari import logs
 from ctc_ari.ari.gateway import Gateway
+from ctc_ari.ari.recordings import AriRecordings
 from ctc_ari.ari.web_phones import AsteriskWebPhones
 from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.desk import Desk
@@ -34,18 +35,22 @@ from ctc_ari.log.house import house_of
 from ctc_ari.metrics import CallMetrics
 from ctc_ari.outbox import Subscriptions
 from ctc_ari.remote import Remote
+from ctc_ari.retention import Retention
 from ctc_ari.runtime.open_files import allow_many
 from ctc_ari.runtime.postgres import embedded
 from ctc_ari.store.administration import PostgresAdministration
 from ctc_ari.store.calls import PostgresCallStore
 from ctc_ari.store.contacts import PostgresContacts
 from ctc_ari.store.directory import PostgresDirectory
+from ctc_ari.store.erasure import PostgresErasure
 from ctc_ari.store.idempotency import PostgresIdempotencyKeys
 from ctc_ari.store.log_keeper import LogKeeper
+from ctc_ari.store.log_reading import PostgresCallLog
 from ctc_ari.store.migrate import ensure_current
 from ctc_ari.store.outbox import PostgresOutbox, enqueue
 from ctc_ari.store.pool import Pool, open_pool
 from ctc_ari.store.record_files import RecordFiles
+from ctc_ari.store.retention import PostgresRetention
 from ctc_ari.store.spool import Spool
 from ctc_ari.store.webhooks import PostgresWebhooks, ensure_crm
 from ctc_ari.webhooks.sender import WebhookSender
@@ -186,6 +191,10 @@ async def service(
         )
         await stack.enter_async_context(_background(files.run(), "records"))
 
+        recordings = AriRecordings(config.asterisk.nodes[0])
+        retention = Retention(PostgresRetention(pool), recordings, config.log, time.time)
+        await stack.enter_async_context(_background(retention.run(), "retention"))
+
         async def check() -> Mapping[str, str | None]:
             asterisk, database = await asyncio.gather(gateway.probe(), store.probe())
             return {"asterisk": asterisk, "database": database}
@@ -202,6 +211,8 @@ async def service(
             contacts=PostgresContacts(pool),
             administration=administration,
             webhooks=PostgresWebhooks(pool, deliveries.refresh, allow_private=config.webhooks.allow_private),
+            call_log=PostgresCallLog(pool),
+            erasures=PostgresErasure(pool, recordings, time.time),
             normalise=normalise,
             spelling=spelling,
             check=check,

@@ -21,6 +21,7 @@ __all__ = [
     "IceServer",
     "Inbound",
     "Limits",
+    "Log",
     "Node",
     "Numbers",
     "RingTimeout",
@@ -198,6 +199,13 @@ class WebRtc(_Section, frozen=True, kw_only=True):
     turn_secret: str | None = None
 
 
+class Log(_Section, frozen=True, kw_only=True):
+    """How many days the call log, and recordings, are kept; None: for ever."""
+
+    keep_days: int | None = None
+    keep_recordings_days: int | None = None
+
+
 class AgentSeed(_Section, frozen=True, kw_only=True):
     """An agent written into the directory at start, unless an agent with that e-mail is there already."""
 
@@ -224,4 +232,5 @@ class Config(_Section, frozen=True, kw_only=True):
     webhooks: Webhooks = Webhooks()
     inbound: Inbound = Inbound()
     webrtc: WebRtc = WebRtc()
+    log: Log = Log()
     agents: tuple[AgentSeed, ...] = ()

@@ -50,6 +50,7 @@ COMMANDS = [
     ["token", "revoke"],
     ["contact"],
     ["contact", "import"],
+    ["contact", "erase"],
     ["log"],
     ["log", "rebuild"],
     ["cdr"],
@@ -398,6 +399,29 @@ async def test_contacts_are_imported_once_and_refused_lines_are_told(ctc: Shell,
         ]
     finally:
         await pool.close()
+
+
+async def test_a_customer_is_erased_by_number_or_by_id(ctc: Shell, url: str) -> None:
+    (ctc.folder / "people.csv").write_text(CONTACTS, encoding="utf-8")
+    ctc("contact", "import", "people.csv")
+    told = ctc.ok("contact", "erase", "--number", "(020) 7946-0001", "--yes")
+    assert told.startswith("1 contacts, 0 recordings and 0 webhook messages deleted; 0 calls and 0 of Asterisk's")
+    assert ctc.ok("contact", "erase", "3", "--yes").startswith("1 contacts")
+    assert ctc.refused(1, "contact", "erase", "3", "--yes") == "There is no contact with that id."
+    pool = await open_pool(url)
+    try:
+        assert await pool.fetchval("select count(*) from contacts") == 0
+    finally:
+        await pool.close()
+
+
+@pytest.mark.parametrize("arguments", [(), ("3", "--number", "020 7946 0001")])
+def test_one_customer_is_erased_at_a_time(plain: Shell, arguments: tuple[str, ...]) -> None:
+    assert "Give a contact's id or --number" in plain.refused(2, "contact", "erase", *arguments, "--yes")
+
+
+def test_nobody_is_erased_without_being_sure(ctc: Shell) -> None:
+    assert ctc("contact", "erase", "3").returncode == 130
 
 
 def test_what_was_refused_is_mended_and_imported(ctc: Shell) -> None:

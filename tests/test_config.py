@@ -102,6 +102,8 @@ def test_the_keys_are_those_of_the_contract() -> None:
         "limits.calls_per_second",
         "limits.concurrent_calls",
         "limits.duplicate_window",
+        "log.keep_days",
+        "log.keep_recordings_days",
         "numbers.allowed_regions",
         "numbers.blocked_types",
         "numbers.default_region",
@@ -111,11 +113,11 @@ def test_the_keys_are_those_of_the_contract() -> None:
         "server.port",
         "server.public_url",
         "server.trusted_proxies",
+        "webhooks.allow_private",
+        "webhooks.keep_days",
         "webrtc.enabled",
         "webrtc.ice_servers",
         "webrtc.turn_secret",
-        "webhooks.allow_private",
-        "webhooks.keep_days",
     ]
 
 

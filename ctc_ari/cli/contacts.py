@@ -14,10 +14,12 @@ import click
 from ctc_ari.cli.options import config_option, configuration
 
 if TYPE_CHECKING:
+    from ctc_ari.config import Config
     from ctc_ari.contact_file import ContactFile, RefusedLine
     from ctc_ari.contacts import ContactDetails
+    from ctc_ari.erasure import Erased
     from ctc_ari.store.contact_import import Imported
-    from ctc_ari.store.pool import Connection
+    from ctc_ari.store.pool import Connection, Pool
 
 __all__ = ["contact"]
 
@@ -68,6 +70,49 @@ def import_(
     with _Report(source, refused) as report:
         imported = with_database(config, lambda connection: _import(connection, source, report))
     report.summarise(imported)
+
+
+@contact.command()
+@click.argument("contact_id", required=False)
+@click.option("--number", help="Instead of the contact's id: a number in any spelling.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@config_option
+def erase(contact_id: str | None, number: str | None, yes: bool) -> None:
+    """Remove all that is known of a customer: the contact, numbers and names in all calls, recordings.
+
+    That there were calls, when, by whom and how they went stays. It cannot be undone. Asterisk's own files of records
+    (cdr-csv, cel-custom) and backups are not touched.
+
+    \b
+    Examples:
+      ctc-ari contact erase 4711
+      ctc-ari contact erase --number "020 7946 0001"
+    """
+    from ctc_ari.calls.numbers import Spelling
+
+    if bool(contact_id) == bool(number):
+        raise click.UsageError("Give a contact's id or --number")
+    config = configuration()
+    spelled = Spelling(config.numbers.default_region).spell(number) if number else None
+    if not yes:
+        click.confirm("All that is known of this customer is removed, for good. Go on?", abort=True)
+    erased = _erase(config, contact_id, spelled)
+    click.echo(
+        f"{erased.contacts:,} contacts, {erased.recordings:,} recordings and {erased.deliveries:,} webhook messages "
+        f"deleted; {erased.calls:,} calls and {erased.records:,} of Asterisk's records no longer say with whom"
+    )
+
+
+def _erase(config: Config, contact_id: str | None, number: str | None) -> Erased:
+    from ctc_ari.ari.recordings import AriRecordings
+    from ctc_ari.cli.database import with_pool
+    from ctc_ari.store.erasure import PostgresErasure
+
+    async def work(pool: Pool) -> Erased:
+        erasures = PostgresErasure(pool, AriRecordings(config.asterisk.nodes[0]))
+        return await (erasures.erase_number(number) if number else erasures.erase_contact(contact_id or ""))
+
+    return with_pool(config, work)
 
 
 async def _import(connection: Connection, source: ContactFile, report: _Report) -> Imported:

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from ctc_ari.errors import BadRequest
 
-__all__ = ["decode_cursor", "decode_number", "encode_cursor", "read_limit", "read_text"]
+__all__ = ["decode_cursor", "decode_number", "encode_cursor", "read_limit", "read_once", "read_text"]
 
 T = TypeVar("T")
 
@@ -42,6 +42,14 @@ def read_text(request: web.Request, name: str) -> str | None:
     if len(given) > 1 or len(text) > LONGEST_TEXT or any("\ud800" <= character <= "\udfff" for character in text):
         raise BadRequest(f"{name} must be given once, with {LONGEST_TEXT} characters at most, in UTF-8.")
     return text
+
+
+def read_once(request: web.Request, name: str) -> str:
+    """Any other text; empty without it. Raises BadRequest."""
+    given = request.query.getall(name, ())
+    if len(given) > 1:
+        raise BadRequest(f"{name} must be given once.")
+    return given[0] if given else ""
 
 
 def _pairs(request: web.Request) -> list[str]:

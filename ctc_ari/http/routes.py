@@ -5,11 +5,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from ctc_ari.http.agents import Agents
+from ctc_ari.http.call_log import CallLogRoutes
 from ctc_ari.http.calls import Calls
 from ctc_ari.http.clicktocall import Click
 from ctc_ari.http.contacts import Contacts
 from ctc_ari.http.controls import Controls
 from ctc_ari.http.documentation import Documentation
+from ctc_ari.http.erasures import ErasureRoutes
 from ctc_ari.http.events import Events
 from ctc_ari.http.health import Health
 from ctc_ari.http.middleware import answer_everything, put_headers
@@ -49,6 +51,8 @@ def application(services: Services) -> web.Application:
         Calls(services),
         Controls(services),
         Transfers(services),
+        CallLogRoutes(services),
+        ErasureRoutes(services),
         Contacts(services),
         Agents(services),
         Tokens(services),

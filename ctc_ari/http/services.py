@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from aiohttp import hdrs, web
 from prometheus_client import CollectorRegistry
 
+from ctc_ari.call_log import CallLog
 from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.commands import CallDesk, Recordings
 from ctc_ari.calls.model import Call
@@ -15,6 +16,7 @@ from ctc_ari.calls.numbers import Spelling
 from ctc_ari.config import WebRtc
 from ctc_ari.contacts import Contacts
 from ctc_ari.directory import Administration, Directory, IdempotencyKeys, People, Principal, Sessions
+from ctc_ari.erasure import Erasures
 from ctc_ari.errors import CallNotFound, NotAllowed, Unauthorized
 from ctc_ari.outbox import Webhooks
 from ctc_ari.web_phones import WebPhones
@@ -56,6 +58,8 @@ class Services:
     web_phones: WebPhones
     events: Broadcast
     contacts: Contacts
+    call_log: CallLog
+    erasures: Erasures
     administration: Administration
     webhooks: Webhooks
     normalise: Normalise

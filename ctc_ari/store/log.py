@@ -16,7 +16,7 @@ from ctc_ari.log.row import LogRow
 from ctc_ari.store.contacts import BY_CONVERSATION, mark_spoken
 from ctc_ari.store.pool import Connection, database_errors
 
-__all__ = ["log_ended", "put_row", "read_rows", "with_contact", "write_rows"]
+__all__ = ["ROW_DOCUMENT", "log_ended", "put_row", "read_rows", "with_contact", "write_rows"]
 
 #: So many contacts may share a number; a switchboard with more says nothing about who is calling.
 MOST_CANDIDATES = 50
@@ -71,8 +71,9 @@ _CANDIDATES = f"""
     ) as found
 """  # noqa: S608 -- made of constants
 
-_READ = """
-    select json_build_object(
+#: A row as the JSON of a `LogRow`, in whatever selects from `call_log`.
+ROW_DOCUMENT = """
+    json_build_object(
         'id', id, 'linkedid', linkedid, 'calls', calls, 'source', source, 'node', node, 'direction', direction,
         'number', number, 'did', did, 'agent_email', agent_email, 'agents', agents, 'device', device,
         'contact', case when contact_id is not null
@@ -84,8 +85,8 @@ _READ = """
         'ring_seconds', ring_seconds, 'talk_seconds', talk_seconds, 'hold_seconds', hold_seconds,
         'transfers', transfers, 'recordings', recordings, 'quality', quality, 'notes', notes, 'outcome', outcome
     )::text as document
-    from call_log where linkedid = any($1) order by started_at, id
 """
+_READ = f"select {ROW_DOCUMENT} from call_log where linkedid = any($1) order by started_at, id"  # noqa: S608 -- made of constants
 
 _decode_call = msgspec.json.Decoder(Call)
 _decode_row = msgspec.json.Decoder(LogRow)

@@ -21,6 +21,7 @@ from ctc_ari.calls.numbers import Spelling
 from ctc_ari.crm.builtin import BuiltinCrm
 from ctc_ari.http import Runner, Services, application, encode_event, observe
 from tests.http.fake_administration import FakeAdministration
+from tests.http.fake_call_log import FakeCallLog, FakeErasures
 from tests.http.fake_contacts import FakeContacts
 from tests.http.fake_webhooks import FakeWebhooks
 from tests.http.fakes import (
@@ -49,6 +50,8 @@ class World:
     directory: FakeDirectory = field(default_factory=FakeDirectory)
     keys: FakeKeys = field(default_factory=FakeKeys)
     contacts: FakeContacts = field(default_factory=FakeContacts)
+    call_log: FakeCallLog = field(default_factory=FakeCallLog)
+    erasures: FakeErasures = field(default_factory=FakeErasures)
     administration: FakeAdministration = field(init=False)
     webhooks: FakeWebhooks = field(default_factory=FakeWebhooks)
     recordings: FakeRecordings = field(default_factory=FakeRecordings)
@@ -70,6 +73,8 @@ class World:
             "sessions": self.directory,
             "events": self.events,
             "contacts": self.contacts,
+            "call_log": self.call_log,
+            "erasures": self.erasures,
             "administration": self.administration,
             "webhooks": self.webhooks,
             "people": BuiltinCrm(self.directory),

@@ -23,13 +23,16 @@ from ctc_ari.calls.model import (
     TransferMode,
     TransferState,
 )
+from ctc_ari.erasure import Erased
 from ctc_ari.http import application
 from ctc_ari.http.agents import AgentChanges, AgentDetails, NewAgent
+from ctc_ari.http.call_log import LogChanges
 from ctc_ari.http.calls import CallView, NewCall, SupervisorView, TransferView
 from ctc_ari.http.clicktocall import LENGTHS
 from ctc_ari.http.contacts import ContactBody, ContactChanges, ContactView, NewContact
 from ctc_ari.http.documentation import HERE
 from ctc_ari.http.documentation_page import METHODS, resolve
+from ctc_ari.http.erasures import NewErasure
 from ctc_ari.http.events import Event, Notice, Snapshot
 from ctc_ari.http.log_view import LogView
 from ctc_ari.http.sessions import CurrentSessionView, NewSessionBody, SessionView
@@ -75,6 +78,9 @@ def test_the_routes_of_this_version_are_pinned(world: World) -> None:
         *(("GET", path) for path in ("/api/v1/contacts", "/api/v1/contacts/{id}")),
         ("POST", "/api/v1/contacts"),
         *((method, "/api/v1/contacts/{id}") for method in ("PUT", "PATCH", "DELETE")),
+        ("GET", "/api/v1/call-log"),
+        ("POST", "/api/v1/erasures"),
+        *((method, "/api/v1/call-log/{id}") for method in ("GET", "PATCH")),
         *((method, "/api/v1/agents") for method in ("GET", "POST")),
         *((method, "/api/v1/agents/{email}") for method in ("GET", "PATCH", "DELETE")),
         *((method, "/api/v1/tokens") for method in ("GET", "POST")),
@@ -207,6 +213,9 @@ WISHES = ("mute", "hold", "recording")
         ("ContactBody", ContactBody, False),
         ("NewContact", NewContact, False),
         ("ContactChanges", ContactChanges, False),
+        ("LogChanges", LogChanges, False),
+        ("NewErasure", NewErasure, False),
+        ("Erased", Erased, True),
         ("AgentDetails", AgentDetails, True),
         ("NewAgent", NewAgent, False),
         ("AgentChanges", AgentChanges, False),

@@ -10,7 +10,7 @@ from ctc_ari.calls.commands import PlaceCall
 from ctc_ari.calls.model import Phase, Supervisor, Target, Transfer
 from ctc_ari.errors import DatabaseUnreachable, Unauthorized
 from ctc_ari.http import application
-from tests.http import test_agents, test_contacts, test_tokens, test_webhooks
+from tests.http import test_agents, test_call_log, test_contacts, test_erasures, test_tokens, test_webhooks
 from tests.http.conftest import Client, Wire, World
 from tests.http.fakes import ANNA, ANNAS_SESSION, ANNAS_TOKEN, BORIS, CREATED, NUMBER, TOKEN, a_call
 
@@ -187,6 +187,8 @@ WITHOUT_A_CALL = {
     ("POST", "/api/v1/sip-tickets"),
     ("GET", "/sip"),
     *test_contacts.ROUTES,
+    *test_call_log.ROUTES,
+    *test_erasures.ROUTES,
     *test_agents.ROUTES,
     *test_tokens.ROUTES,
     *test_webhooks.ROUTES,

@@ -58,7 +58,7 @@ async def test_the_sum_of_the_migrations_is_schema_sql(server: Server, database_
     migrated = await catalog(database_url)
     assert migrated == await catalog(drawn)
     assert len(migrated["columns"]) > 50
-    assert len(migrated["triggers"]) == 6
+    assert len(migrated["triggers"]) == 8
 
 
 def test_head_is_the_newest_step() -> None:

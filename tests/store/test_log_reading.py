@@ -1,0 +1,355 @@
+"""The call log as it is read: every filter and any of them together, in pages, reading no more than a page takes."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+
+from ctc_ari.call_log import CallLog, LogFilter, LogPosition, LogText
+from ctc_ari.calls.model import Contact, EndReason
+from ctc_ari.calls.numbers import Spelling
+from ctc_ari.contacts import ContactDetails, ContactNumber
+from ctc_ari.errors import CallNotFound, ContactNotFound
+from ctc_ari.log.row import Disposition, LogAgent, LogRow
+from ctc_ari.store import log_reading as module
+from ctc_ari.store.contacts import PostgresContacts
+from ctc_ari.store.log import ROW_DOCUMENT, put_row
+from ctc_ari.store.log_reading import PostgresCallLog
+from ctc_ari.store.log_search import everything, is_complete, page_of, range_of, short_of, ways_of
+from ctc_ari.store.pool import Pool
+from ctc_ari.words import matches, words_of
+from tests.store.databases import Server
+from tests.store.long_log import ANNA, BEGAN, EVERY, LEAVER, NEWCOMER, RARE_NUMBER, SWITCHBOARD, fill
+
+ROWS = 20_000
+#: So many begin in a day.
+A_DAY = 86_400 // EVERY
+SPELLING = Spelling("GB")
+
+
+def text(q: str) -> LogText:
+    return LogText(q, SPELLING.part(q))
+
+
+TEAM = frozenset({ANNA, LEAVER, "agent5@example.com"})
+#: What each filter may be: common, rare, long ago, and never.
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "agent": (ANNA, LEAVER, NEWCOMER, "nobody@example.com"),
+    "visible": (frozenset({ANNA}), TEAM, frozenset({LEAVER}), frozenset({"nobody@example.com"}), frozenset()),
+    "contact_id": ("k100", "k101"),
+    "number": (SWITCHBOARD, RARE_NUMBER, "+442070000042", "+442070009999"),
+    "direction": ("outbound", "internal"),
+    "disposition": (Disposition.ANSWERED, Disposition.FAILED, Disposition.MISSED, Disposition.ABANDONED),
+    "text": tuple(map(text, ("family", "LEAVER offer", "twenty g", "020 7000 1", "9999", "zzz", "agent5"))),
+    "since": (BEGAN + EVERY * (ROWS - 3000.0),),
+    "until": (BEGAN + EVERY * 5000.0,),
+}
+ALONE: list[dict[str, Any]] = [{name: value} for name, values in CHOICES.items() for value in values]
+TOGETHER: list[dict[str, Any]] = [
+    dict(zip(names, values, strict=True))
+    for names in itertools.combinations(CHOICES, 2)
+    for values in itertools.product(*(CHOICES[name][:3] for name in names))
+]
+SEVERAL: list[dict[str, Any]] = [
+    {"agent": ANNA, "direction": "outbound", "disposition": Disposition.ANSWERED, "text": text("offer")},
+    {"visible": TEAM, "direction": "inbound", "disposition": Disposition.MISSED, "number": SWITCHBOARD},
+    {"visible": frozenset({ANNA}), "agent": LEAVER, "text": text("family")},
+    {name: values[0] for name, values in CHOICES.items() if name not in ("contact_id", "until")},
+]
+
+
+@pytest.fixture(scope="module")
+async def long_url(server: Server) -> AsyncIterator[str]:
+    """A database whose log is long; nobody writes to it."""
+    async with server.migrated() as url:
+        connection = await asyncpg.connect(url)
+        await fill(connection, ROWS)
+        await connection.close()
+        yield url
+
+
+@pytest.fixture(scope="module")
+async def long_pool(server: Server, long_url: str) -> AsyncIterator[Pool]:
+    async with server.pool(long_url) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def long_log(long_pool: Pool) -> CallLog:
+    return PostgresCallLog(long_pool)
+
+
+@pytest.fixture(scope="module")
+async def all_rows(long_pool: Pool) -> list[LogRow]:
+    """The newest first, by a query that anybody understands."""
+    found = await long_pool.fetch(f"select {ROW_DOCUMENT} from call_log order by started_at desc, id desc")
+    return [msgspec.json.decode(row["document"], type=LogRow) for row in found]
+
+
+def fits(row: LogRow, wanted: LogFilter) -> bool:
+    """What the filters mean."""
+    emails = set(row.agent_emails)
+    contact = row.contact.id if row.contact else None
+    return (
+        (wanted.since is None or row.started_at >= wanted.since)
+        and (wanted.until is None or row.started_at < wanted.until)
+        and (wanted.agent is None or wanted.agent in emails)
+        and (wanted.visible is None or bool(wanted.visible & emails))
+        and (wanted.contact_id is None or wanted.contact_id == contact)
+        and (wanted.number is None or wanted.number == row.number)
+        and (wanted.direction is None or wanted.direction == row.direction)
+        and (wanted.disposition is None or wanted.disposition is row.disposition)
+        and (wanted.text is None or says(row, wanted.text))
+    )
+
+
+def says(row: LogRow, text: LogText) -> bool:
+    part = text.part
+    if part and (row.number.startswith(part.beginnings) or row.number.endswith(part.ending)):
+        return True
+    names = [agent.name for agent in row.agents]
+    return matches(words_of(text.text), words_of(row.contact.name if row.contact else "", row.notes, *names))
+
+
+# finding
+
+
+@pytest.mark.parametrize("kind", ["alone", "together", "several"])
+async def test_every_filter_and_any_two_find_what_they_mean_in_pages(
+    long_log: CallLog, all_rows: list[LogRow], kind: str
+) -> None:
+    cases = {"alone": ALONE, "together": TOGETHER, "several": SEVERAL}[kind]
+    for fields in cases:
+        wanted = LogFilter(**fields)
+        expected = [row for row in all_rows if fits(row, wanted)]
+        seen: list[LogRow] = []
+        after: LogPosition | None = None
+        for limit in (3, 50, 200):
+            page = await long_log.page(wanted, after=after, limit=limit)
+            seen += page.rows
+            after = page.next
+            if after is None:
+                break
+        assert (after is None) == (len(expected) <= 253), fields
+        assert seen == expected[:253], fields
+
+
+async def test_the_cases_are_worth_it(all_rows: list[LogRow]) -> None:
+    counts = [sum(fits(row, LogFilter(**fields)) for row in all_rows) for fields in (*TOGETHER, *SEVERAL)]
+    assert sum(count > 253 for count in counts) > 20
+    assert sum(0 < count < 100 for count in counts) > 20
+
+
+async def test_calls_of_one_moment_are_not_lost_between_pages(pool: Pool) -> None:
+    for number in range(7):
+        await put(pool, f"c{number}", started_at=1000.5)
+    log = PostgresCallLog(pool)
+    for wanted in (LogFilter(), LogFilter(agent=ANNA), LogFilter(text=text("anna")), LogFilter(direction="outbound")):
+        seen: list[str] = []
+        after: LogPosition | None = None
+        while True:
+            page = await log.page(wanted, after=after, limit=2)
+            seen += [row.id for row in page.rows]
+            if (after := page.next) is None:
+                break
+        assert seen == [f"c{number}" for number in reversed(range(7))]
+
+
+async def test_a_call_of_two_agents_is_shown_once_to_those_who_see_both(pool: Pool) -> None:
+    await put(pool, "c1", agents=(LogAgent(ANNA, "Anna"), LogAgent(LEAVER, "Boris")))
+    page = await PostgresCallLog(pool).page(LogFilter(visible=TEAM), after=None, limit=10)
+    assert [row.id for row in page.rows] == ["c1"]
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("zoe", True),
+        ("ZOË mül", True),
+        ("straß", True),
+        ("STRASSE", True),
+        ("o'hara", True),
+        ("ann", True),
+        ("callback", True),
+        ("won", True),
+        ("zoe boris", False),
+        ("oe", False),
+        ("'; drop table call_log; --", False),
+        ("\\", False),
+        ("x | y & !z", False),
+        ("\n", False),
+        ("07946 0123", True),
+        ("020 7946 0123", True),
+        ("+44 20 7946", True),
+        ("60123", True),
+        ("79", False),
+    ],
+)
+async def test_names_numbers_and_notes_are_found_by_what_is_typed(pool: Pool, q: str, found: bool) -> None:
+    row = await put(pool, "c1", contact=Contact("k'1\\", "Zoë Müller O'Hara, Straße 5"))
+    await pool.execute("update call_log set notes = 'asked for a (callback)', outcome = 'Won!'")
+    log = PostgresCallLog(pool)
+    others: list[dict[str, Any]] = [
+        {},
+        {"contact_id": "k'1\\"},
+        {"agent": ANNA, "visible": TEAM},
+        {"direction": "outbound"},
+    ]
+    for more in others:
+        page = await log.page(LogFilter(text=text(q), **more), after=None, limit=10)
+        assert [each.id for each in page.rows] == ([row.id] if found else []), more
+
+
+# by its indexes
+
+
+def read_by(plan: dict[str, Any]) -> int:
+    """Rows of tables and indexes that all nodes together looked at."""
+    looked = 0
+    if "Relation Name" in plan or "Index Name" in plan:
+        removed = plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Index Recheck", 0)
+        looked = (plan["Actual Rows"] + removed) * plan["Actual Loops"]
+    return int(looked) + sum(read_by(child) for child in plan.get("Plans", ()))
+
+
+def scans(plan: dict[str, Any]) -> set[str]:
+    own = {plan["Relation Name"]} if plan["Node Type"] == "Seq Scan" else set()
+    return own.union(*(scans(child) for child in plan.get("Plans", ())))
+
+
+async def explain(connection: Any, statement: tuple[str, list[Any]]) -> dict[str, Any]:
+    query, values = statement
+    plan: dict[str, Any] = json.loads(await connection.fetchval(f"explain (analyze, format json) {query}", *values))[0]
+    return plan["Plan"]  # type: ignore[no-any-return]
+
+
+async def test_a_filter_alone_reads_a_page_of_its_index_and_no_more(long_pool: Pool) -> None:
+    async with long_pool.acquire() as connection, connection.transaction():
+        await connection.execute(module._PLANNING)
+        for fields in ALONE:
+            wanted = LogFilter(**fields)
+            if wanted.text is not None or wanted.visible == frozenset():
+                continue
+            way = next(way for way in ways_of(wanted) if is_complete(way, wanted))
+            plan = await explain(connection, page_of(way, wanted, range_of(wanted, None), ROW_DOCUMENT, 51))
+            agents = len(wanted.visible or ()) or 1
+            assert scans(plan) == set()
+            assert read_by(plan) <= 51 * (agents + 1), fields
+
+
+async def test_what_is_searched_for_is_read_a_day_at_a_time(long_pool: Pool) -> None:
+    async with long_pool.acquire() as connection, connection.transaction():
+        await connection.execute(module._PLANNING)
+        for fields in (*ALONE, *TOGETHER, *SEVERAL):
+            wanted = LogFilter(**fields)
+            if wanted.visible == frozenset():
+                continue
+            way = everything(wanted)
+            plan = await explain(connection, page_of(way, wanted, range_of(wanted, None), ROW_DOCUMENT, 51))
+            assert scans(plan) == set()
+            #: Of the last day there are a few calls; what the bitmap finds is counted again when it is fetched.
+            assert plan["Actual Rows"] == 0 or read_by(plan) <= 2 * (2 * A_DAY), fields
+
+
+async def test_a_way_is_measured_no_further_than_it_has_to_be(long_pool: Pool) -> None:
+    async with long_pool.acquire() as connection, connection.transaction():
+        await connection.execute(module._PLANNING)
+        wanted = LogFilter(number=SWITCHBOARD, agent=ANNA, direction="outbound")
+        for way, short in zip(ways_of(wanted), (False, False, False), strict=True):
+            statement = short_of(way, range_of(wanted, None), 100)
+            assert await connection.fetchval(statement[0], *statement[1]) is short
+            assert read_by(await explain(connection, statement)) <= 200
+
+
+async def test_the_agents_of_a_row_are_kept(pool: Pool) -> None:
+    await put(pool, "c1", agents=(LogAgent(ANNA), LogAgent("", extension="1003")))
+    await put(pool, "c1", agents=(LogAgent(LEAVER), LogAgent(ANNA)), started_at=2000.0)
+    await put(pool, "c2")
+    kept = "select email, extract(epoch from started_at)::int as at, id from call_log_agents order by 1, 3"
+    assert [tuple(row) for row in await pool.fetch(kept)] == [
+        (ANNA, 2000, "c1"),
+        (ANNA, 1000, "c2"),
+        (LEAVER, 2000, "c1"),
+    ]
+    await pool.execute("delete from call_log where id = 'c1'")
+    assert [tuple(row) for row in await pool.fetch(kept)] == [(ANNA, 1000, "c2")]
+
+
+# one row, and what is added to it
+
+
+async def put(pool: Pool, call_id: str, **fields: Any) -> LogRow:
+    usual: dict[str, Any] = {
+        "id": call_id,
+        "linkedid": call_id,
+        "calls": (call_id,),
+        "direction": "outbound",
+        "number": "+442079460123",
+        "agent_email": ANNA,
+        "agents": (LogAgent(ANNA, "Anna Berg", "1001", talked=True),),
+        "end_reason": EndReason.COMPLETED,
+        "disposition": Disposition.ANSWERED,
+        "started_at": 1000.0,
+        "ended_at": 1100.0,
+    }
+    row = LogRow(**usual | fields)
+    async with pool.acquire() as connection:
+        await put_row(connection, row)
+    return row
+
+
+async def test_a_call_is_found_by_any_id_of_its_chain(pool: Pool) -> None:
+    row = await put(pool, "c1", calls=("c1", "c2"), linkedid="l1")
+    for call_id in ("c1", "c2"):
+        await pool.execute(
+            "insert into calls (id, linkedid, node, direction, state, phase, agent_email, device, number, created_at, "
+            "snapshot) values ($1, 'l1', 'pbx1', 'outbound', 'ended', 'ended', '', 'desk', '', now(), '{}')",
+            call_id,
+        )
+    log = PostgresCallLog(pool)
+    assert await log.read("c1", None) == await log.read("c2", None) == row
+    assert await log.read("c2", {ANNA}) == row
+    for call_id, visible in (("c3", None), ("l1", None), ("c1", {LEAVER}), ("c2", {LEAVER}), ("c1", set())):
+        with pytest.raises(CallNotFound):
+            await log.read(call_id, visible)
+        with pytest.raises(CallNotFound):
+            await log.change(call_id, visible, notes="x")
+
+
+async def test_notes_and_outcome_are_written_and_emptied(pool: Pool) -> None:
+    row = await put(pool, "c1")
+    log = PostgresCallLog(pool)
+    changed = await log.change("c1", None, notes="Wants an offer", outcome="won")
+    assert changed == msgspec.structs.replace(row, notes="Wants an offer", outcome="won")
+    assert await log.change("c1", {ANNA}, notes=None) == msgspec.structs.replace(row, outcome="won")
+    assert await log.change("c1", None) == msgspec.structs.replace(row, outcome="won")
+    assert await pool.fetchval("select updated_at > logged_at from call_log")
+
+
+async def test_a_call_is_moved_to_another_contact_and_the_number_calls_that_one_next(pool: Pool) -> None:
+    contacts = PostgresContacts(pool)
+    shared = (ContactNumber("+442079460123"),)
+    for name in ("ada", "grace"):
+        await contacts.create(ContactDetails(name, name.title(), shared))
+    await pool.execute("update contacts set last_spoken_at = to_timestamp(1100) where id = 'ada'")
+    log = PostgresCallLog(pool)
+    await put(pool, "c0", contact=Contact("ada", "Ada"), contact_by="number", started_at=500.0, ended_at=600.0)
+    await put(pool, "c1", contact=Contact("ada", "Ada"), contact_by="number")
+    moved = await log.change("c1", None, contact_id="grace")
+    assert (moved.contact, moved.contact_by) == (Contact("grace", "Grace"), "person")
+    found = await contacts.with_number("+442079460123")
+    assert [(contact.id, contact.last_spoken_at) for contact in found] == [("grace", 1100.0), ("ada", 600.0)]
+    page = await log.page(LogFilter(contact_id="grace"), after=None, limit=5)
+    assert [row.id for row in page.rows] == ["c1"]
+    nobody = await log.change("c1", None, contact_id=None)
+    assert (nobody.contact, nobody.contact_by) == (None, "person")
+    assert (await contacts.read("grace")).last_spoken_at is None
+    with pytest.raises(ContactNotFound, match="no contact with that id"):
+        await log.change("c1", None, contact_id="absent", notes="lost")
+    assert (await log.read("c1", None)).notes is None
