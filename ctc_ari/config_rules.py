@@ -63,13 +63,13 @@ def problems_of(config: Config) -> Iterator[str]:
     for key in config.limits.__struct_fields__:
         least = 0 if key == "duplicate_window" else 1
         yield from _range(f"limits.{key}", getattr(config.limits, key), least, 1_000_000)
+    yield from _webrtc_problems(config.webrtc)
+    yield from _crm_problems(config.crm)
+    yield from _range("webhooks.keep_days", config.webhooks.keep_days, 2, 90)
     for key in config.log.__struct_fields__:
         days = getattr(config.log, key)
         if days is not None:
             yield from _range(f"log.{key}", days, 1, 36_500)
-    yield from _webrtc_problems(config.webrtc)
-    yield from _crm_problems(config.crm)
-    yield from _range("webhooks.keep_days", config.webhooks.keep_days, 2, 90)
     yield from _route_problems(config.inbound.routes)
     yield from _seed_problems(config.agents)
 

@@ -182,13 +182,6 @@ class Inbound(_Section, frozen=True, kw_only=True):
     routes: dict[str, str | list[str]] = {}
 
 
-class Log(_Section, frozen=True, kw_only=True):
-    """How many days the call log, and recordings, are kept; None: for ever."""
-
-    keep_days: int | None = None
-    keep_recordings_days: int | None = None
-
-
 class IceServer(_Section, frozen=True, kw_only=True):
     """A STUN or TURN server as browsers take it (W3C WebRTC, RTCIceServer)."""
 
@@ -204,6 +197,13 @@ class WebRtc(_Section, frozen=True, kw_only=True):
     ice_servers: tuple[IceServer, ...] = ()
     #: Shared with the TURN servers that have no username: each browser gets credentials for some hours.
     turn_secret: str | None = None
+
+
+class Log(_Section, frozen=True, kw_only=True):
+    """How many days the call log, and recordings, are kept; None: for ever."""
+
+    keep_days: int | None = None
+    keep_recordings_days: int | None = None
 
 
 class AgentSeed(_Section, frozen=True, kw_only=True):
@@ -231,6 +231,6 @@ class Config(_Section, frozen=True, kw_only=True):
     crm: Crm = Crm()
     webhooks: Webhooks = Webhooks()
     inbound: Inbound = Inbound()
-    log: Log = Log()
     webrtc: WebRtc = WebRtc()
+    log: Log = Log()
     agents: tuple[AgentSeed, ...] = ()

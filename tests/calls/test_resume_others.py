@@ -94,7 +94,7 @@ RESUMED: dict[str, tuple[str, str, str, str]] = {
     "the_target_answered_and_they_consult": (
         "consulting ringing",
         "up up up | agent target",
-        "no ringback, no mute agent, music customer",
+        "no ringback, !transfer_answered, no mute agent, music customer",
         "consulting, attended talking",
     ),
     "they_consult_on": (

@@ -21,6 +21,9 @@ from tests.http.conftest import Client, Wire, World
 from tests.http.fake_call_log import LOGGED
 from tests.http.fakes import ANNA, ANNAS_SESSION, ANNAS_TOKEN, BORIS, LINK_TOKEN, NUMBER
 
+#: Of a contact, in the log.
+UNKNOWN = {"company": None, "email": None, "url": None}
+
 LOG = "/api/v1/call-log"
 ONE = f"{LOG}/{{id}}"
 ROUTES = (("GET", LOG), ("GET", ONE), ("PATCH", ONE))
@@ -40,11 +43,11 @@ SHOWN = {
         {"email": BORIS.email, "name": "Boris", "extension": "1002", "talked": True},
     ],
     "device": "desk",
-    "contact": {"id": "grace", "name": "Grace Hopper", **NO_MORE},
+    "contact": {"id": "grace", "name": "Grace Hopper", **UNKNOWN},
     "contact_by": "number",
     "candidates": [
-        {"id": "grace", "name": "Grace Hopper", **NO_MORE},
-        {"id": "ada", "name": "Ada Lovelace", **NO_MORE},
+        {"id": "grace", "name": "Grace Hopper", **UNKNOWN},
+        {"id": "ada", "name": "Ada Lovelace", **UNKNOWN},
     ],
     "disposition": "answered",
     "end_reason": "completed",
@@ -196,7 +199,7 @@ async def test_notes_and_outcome_are_added_and_emptied(client: Client, world: Wo
 
 async def test_a_call_is_moved_to_another_contact(client: Client) -> None:
     body = await (await client.patch(f"{LOG}/call-1", json={"contact_id": "ada"})).json()
-    assert (body["contact"], body["contact_by"]) == ({"id": "ada", "name": "Ada Lovelace", **NO_MORE}, "person")
+    assert (body["contact"], body["contact_by"]) == ({"id": "ada", "name": "Ada Lovelace", **UNKNOWN}, "person")
     assert (await (await client.patch(f"{LOG}/call-1", json={"contact_id": None})).json())["contact"] is None
     for contact_id in ("absent", "a\u0000b"):
         body = {"contact_id": contact_id}

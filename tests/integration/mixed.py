@@ -177,9 +177,17 @@ class Run:
                 await asyncio.shield(trouble())
 
     async def _killed(self) -> None:
-        await self.desk.kill()
-        await asyncio.sleep(self.chance.uniform(0.0, 3.0))
-        await self.desk.start(ready=False)
+        assert self.desk.process is not None
+        if self.desk.process.returncode is None:
+            await self.desk.kill()
+
+    async def watched_over(self) -> None:
+        """What an init system does: start it again a moment after it has ended, for whatever reason."""
+        while True:
+            assert self.desk.process is not None
+            await self.desk.process.wait()
+            await asyncio.sleep(self.chance.uniform(0.2, 3.0))
+            await self.desk.start(ready=False)
 
     async def _cut(self) -> None:
         self.cable.cut()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -45,6 +46,16 @@ class Killable(World):
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
         await self.process.wait()
+
+    async def up(self, seconds: float) -> None:
+        """Wait until it is ready, though it may be starting again and again meanwhile."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while True:
+            with contextlib.suppress(aiohttp.ClientError, AssertionError, OSError):
+                await self.ready(200, 2.0)
+                return
+            assert asyncio.get_running_loop().time() < deadline, (self.folder / "log").read_text()[-2000:]
+            await asyncio.sleep(0.1)
 
     async def _listening(self) -> None:
         for _ in range(400):

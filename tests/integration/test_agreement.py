@@ -32,6 +32,7 @@ async def _calls(run: Run) -> None:
         async with free:
             await (run.inward() if number % 5 == 4 else run.outbound())
 
+    watch = asyncio.create_task(run.watched_over())
     trouble = asyncio.create_task(run.trouble())
     try:
         await asyncio.gather(*(one(number) for number in range(CALLS)))
@@ -39,7 +40,9 @@ async def _calls(run: Run) -> None:
         trouble.cancel()
         await asyncio.wait([trouble])
     await asyncio.sleep(4.5)
-    await run.desk.ready(200, 30.0)
+    await run.desk.up(60.0)
+    watch.cancel()
+    await asyncio.wait([watch])
     for live in (await run.desk.api("GET", "/api/v1/calls"))[1]["calls"]:
         await run.desk.api("DELETE", f"/api/v1/calls/{live['id']}")
     await run.desk.nothing_left(30.0)
