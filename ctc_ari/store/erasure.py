@@ -68,10 +68,12 @@ _SNAPSHOTS = "select id, snapshot from calls where linkedid = any ($1) and state
 _BLANK_CALL = "update calls set number = '', contact_id = null, snapshot = $2, updated_at = now() where id = $1"
 _BLANK_CALL_MENTION = "update calls set snapshot = $2, updated_at = now() where id = $1"
 _BLANK_JOURNAL = "update call_journal set data = null where call_id = any ($1) and data is not null"
-#: Messages of these calls, sent or not; one that Asterisk handled alone has none but its row's.
+#: Messages of these calls, sent or not; one that Asterisk handled alone has none but its row's. Of others' calls those
+#: that name the customer.
 _REMOVE_DELIVERIES = """
-    delete from webhook_deliveries where call_id = any ($2)
-        or call_id in (select id from call_log where linkedid = any ($1))
+    delete from webhook_deliveries
+    where (call_id = any ($2) or call_id in (select id from call_log where linkedid = any ($1)))
+        and ($3::boolean or payload ~ $4)
     returning 1
 """
 _NOT_DUE = "delete from log_due where linkedid = any ($1)"
@@ -183,7 +185,7 @@ async def _blank_linked(connection: Connection, linkedids: Sequence[str], traces
     for table, row in (("cdr", CdrRow), ("cel", CelRow)):
         statement = _blank_records(table, row, naming=own)
         records += len(await connection.fetch(statement, linkedids, traces.pattern))
-    deliveries = await connection.fetch(_REMOVE_DELIVERIES, linkedids, ids) if own else []
+    deliveries = await connection.fetch(_REMOVE_DELIVERIES, linkedids, ids, own, traces.pattern)
     return Erased(records=records, deliveries=len(deliveries))
 
 

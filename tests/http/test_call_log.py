@@ -28,8 +28,6 @@ LOG = "/api/v1/call-log"
 ONE = f"{LOG}/{{id}}"
 ROUTES = (("GET", LOG), ("GET", ONE), ("PATCH", ONE))
 AS_CSV = {"Accept": "text/csv"}
-#: The log keeps no more of a contact than its name.
-NO_MORE = {"company": None, "email": None, "url": None}
 SHOWN = {
     "id": "call-1",
     "calls": ["call-1", "call-2"],

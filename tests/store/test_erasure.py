@@ -258,16 +258,20 @@ async def test_a_contact_that_was_deleted_before_is_erased_from_the_calls(
 
 async def test_messages_to_webhooks_go_with_their_calls(pool: Pool, erasures: PostgresErasure) -> None:
     await happen(pool, a_call("c1", HERS))
-    for seq, (call_id, payload) in enumerate((("c1", HERS), ("c1", NAME), ("c9", OTHERS))):
+    target = Target(HERS, "", Agent(""), outside=True)
+    handed = Transfer(id="t1", mode="blind", target=target, successor="c6", ring_seconds=25, started_at=LONG_AGO)
+    await happen(pool, a_call("c5", OTHERS, transfers=(handed,)))
+    messages = (("c1", HERS), ("c1", NAME), ("c5", f"to {HERS}"), ("c5", "to nobody"), ("c9", OTHERS))
+    for seq, (call_id, payload) in enumerate(messages):
         await pool.execute(
             "insert into webhook_deliveries (webhook_id, call_id, seq, type, payload) values ('w', $1, $2, 'x', $3)",
             call_id,
             seq,
             payload,
         )
-    assert (await erasures.erase_number(HERS)).deliveries == 2
-    assert await pool.fetchval("select count(*) from webhook_deliveries") == 1
-    assert await named(pool) == []
+    assert (await erasures.erase_number(HERS)).deliveries == 3
+    assert await pool.fetchval("select array_agg(call_id order by seq) from webhook_deliveries") == ["c5", "c9"]
+    assert await named(pool, TRACES[:2]) == []
 
 
 @pytest.mark.parametrize(
