@@ -92,35 +92,28 @@ with changed as (
         agent_email = changed.agent_email, device = changed.device,
         agent_answered_at = changed.agent_answered_at, answered_at = changed.answered_at,
         snapshot = changed.snapshot, updated_at = now()
-    from changed where calls.id = changed.id and changed.state <> 'ended' and calls.state <> 'ended'
+    from changed
+    where calls.id = changed.id and changed.state <> 'ended' and changed.transferred_from is null
+        and calls.state <> 'ended'
     returning calls.id
-), going_on_after_transfer as (
-    insert into calls (
-        id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, agent_answered_at,
-        answered_at, snapshot, linkedid, transferred_from
-    )
-    select id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, agent_answered_at,
-           answered_at, snapshot, linkedid, transferred_from
-    from changed where state <> 'ended' and transferred_from is not null
-    on conflict (id) do nothing
-    returning id
-), ended as (
+), ended_or_handed_over as (
     insert into calls (
         id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, agent_answered_at,
         answered_at, ended_at, end_reason, ended_by, snapshot, linkedid, transferred_from
     )
     select id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, agent_answered_at,
            answered_at, ended_at, end_reason, ended_by, snapshot, linkedid, transferred_from
-    from changed where state = 'ended'
+    from changed where state = 'ended' or transferred_from is not null
     on conflict (id) do update set
         state = excluded.state, phase = excluded.phase, contact_id = excluded.contact_id,
         agent_email = excluded.agent_email, device = excluded.device,
         agent_answered_at = excluded.agent_answered_at, answered_at = excluded.answered_at,
         ended_at = excluded.ended_at, end_reason = excluded.end_reason, ended_by = excluded.ended_by,
         snapshot = excluded.snapshot, updated_at = now()
+    where calls.state <> 'ended' or excluded.state = 'ended'
     returning id
 ), saved as (
-    select id from going_on union all select id from going_on_after_transfer union all select id from ended
+    select id from going_on union all select id from ended_or_handed_over
 )
 insert into call_journal (call_id, seq, at, event)
 select t.call_id, t.seq, to_timestamp(t.at), t.event
