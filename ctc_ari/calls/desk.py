@@ -367,7 +367,7 @@ class Desk:
         self._arm(entry)
         if call is not before and not (before.phase is Phase.ENDING and call.phase is Phase.ENDED):
             #: That its last channel is gone changes nothing in the record.
-            self._write(entry, urgent=_untold(call) != _untold(before))
+            self._write(entry, urgent=_untold(call) != _untold(before), wished=wish is not None)
 
     def _replied(self, sent: Call, wish: Wish | None, request: Request, status: int | None) -> None:
         call_id = sent.id
@@ -486,9 +486,9 @@ class Desk:
         taken, entry.happenings = entry.happenings, []
         return taken
 
-    def _write(self, entry: Entry, *, urgent: bool = False) -> None:
+    def _write(self, entry: Entry, *, urgent: bool = False, wished: bool = False) -> None:
         if entry.row:
-            self._store.save(entry.call, self._take_happenings(entry), urgent=urgent)
+            self._store.save(entry.call, self._take_happenings(entry), urgent=urgent, wished=wished)
 
     # coming up, and coming back
 

@@ -180,7 +180,7 @@ class CallStore(Protocol):
         """
         ...
 
-    def save(self, call: Call, happenings: Sequence[Happening], *, urgent: bool = False) -> None:
+    def save(self, call: Call, happenings: Sequence[Happening], *, urgent: bool = False, wished: bool = False) -> None:
         """Write this state, at once or within moments, in order; kept and tried again while the database is away."""
         ...
 

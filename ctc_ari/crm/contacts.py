@@ -36,9 +36,9 @@ class StoreWithContacts:
             raise
         return await asked or ours
 
-    def save(self, call: Call, happenings: Sequence[Happening], *, urgent: bool = False) -> None:
+    def save(self, call: Call, happenings: Sequence[Happening], *, urgent: bool = False, wished: bool = False) -> None:
         """See `CallStore.save`."""
-        self._store.save(call, happenings, urgent=urgent)
+        self._store.save(call, happenings, urgent=urgent, wished=wished)
 
     async def load_live(self, node: str) -> list[tuple[Call, int]]:
         """See `CallStore.load_live`."""

@@ -32,7 +32,7 @@ ADD_DEADLINE = 2.0
 RETRY_SECONDS = 0.5
 #: Changes that are not urgent wait this long for others. What a crash loses in this time, Asterisk still knows.
 LINGER_SECONDS = 0.05
-#: What is urgent follows a request to Asterisk, and to write it at once would keep that one's answer waiting.
+#: What somebody wished follows a request to Asterisk, and to write it at once would keep that one's answer waiting.
 URGENT_SECONDS = 0.005
 #: Seconds a start waits until what an earlier process left is written.
 RECOVER_SECONDS = 60.0
@@ -95,35 +95,28 @@ with changed as (
         agent_email = changed.agent_email, device = changed.device,
         agent_answered_at = changed.agent_answered_at, answered_at = changed.answered_at,
         snapshot = changed.snapshot, updated_at = now()
-    from changed where calls.id = changed.id and changed.state <> 'ended' and calls.state <> 'ended'
+    from changed
+    where calls.id = changed.id and changed.state <> 'ended' and changed.transferred_from is null
+        and calls.state <> 'ended'
     returning calls.id
-), going_on_after_transfer as (
-    insert into calls (
-        id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, agent_answered_at,
-        answered_at, snapshot, linkedid, transferred_from
-    )
-    select id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, agent_answered_at,
-           answered_at, snapshot, linkedid, transferred_from
-    from changed where state <> 'ended' and transferred_from is not null
-    on conflict (id) do nothing
-    returning id
-), ended as (
+), ended_or_handed_over as (
     insert into calls (
         id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, agent_answered_at,
         answered_at, ended_at, end_reason, ended_by, snapshot, linkedid, transferred_from
     )
     select id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, agent_answered_at,
            answered_at, ended_at, end_reason, ended_by, snapshot, linkedid, transferred_from
-    from changed where state = 'ended'
+    from changed where state = 'ended' or transferred_from is not null
     on conflict (id) do update set
         state = excluded.state, phase = excluded.phase, contact_id = excluded.contact_id,
         agent_email = excluded.agent_email, device = excluded.device,
         agent_answered_at = excluded.agent_answered_at, answered_at = excluded.answered_at,
         ended_at = excluded.ended_at, end_reason = excluded.end_reason, ended_by = excluded.ended_by,
         snapshot = excluded.snapshot, updated_at = now()
+    where calls.state <> 'ended' or excluded.state = 'ended'
     returning id
 ), saved as (
-    select id from going_on union all select id from going_on_after_transfer union all select id from ended
+    select id from going_on union all select id from ended_or_handed_over
 ), journal as (
     insert into call_journal (call_id, seq, at, event)
     select t.call_id, t.seq, to_timestamp(t.at), t.event
@@ -235,7 +228,7 @@ class PostgresCallStore:
             self._writable = False
             raise DatabaseUnreachable from None
 
-    def save(self, call: Call, happenings: Sequence[Happening], *, urgent: bool = False) -> None:
+    def save(self, call: Call, happenings: Sequence[Happening], *, urgent: bool = False, wished: bool = False) -> None:
         """Write this state, at once or with others: the newest of a call, and all that happened to it."""
         _, before = self._changes.get(call.id, (call, []))
         self._changes[call.id] = (call, [*before, *happenings])
@@ -248,7 +241,9 @@ class PostgresCallStore:
                 self._channels[leg.channel] = call.id
         self._saved.clear()
         self._to_save.set()
-        if urgent and self._hurrying is None:
+        if urgent and not wished:
+            self._hurry.set()
+        elif urgent and self._hurrying is None:
             self._hurrying = asyncio.get_running_loop().call_later(URGENT_SECONDS, self._hurry.set)
 
     async def load_live(self, node: str) -> list[tuple[Call, int]]:

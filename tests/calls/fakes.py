@@ -94,7 +94,7 @@ class FakeStore:
         self._story.append("committed")
         return self.contact
 
-    def save(self, call: Call, happenings: Sequence[Happening], *, urgent: bool = False) -> None:
+    def save(self, call: Call, happenings: Sequence[Happening], *, urgent: bool = False, wished: bool = False) -> None:
         """Keep the newest state."""
         self.rows[call.id] = call
         self.journal.extend(happenings)

@@ -63,8 +63,8 @@ class NightStore(FakeStore):
         self.written.setdefault(call.id, []).append((self._loop.now, True, call))
         return contact
 
-    def save(self, call: Call, happenings: Any, *, urgent: bool = False) -> None:
-        super().save(call, happenings, urgent=urgent)
+    def save(self, call: Call, happenings: Any, *, urgent: bool = False, wished: bool = False) -> None:
+        super().save(call, happenings, urgent=urgent, wished=wished)
         self.seqs[call.id] += len(happenings)
         self.written.setdefault(call.id, []).append((self._loop.now, urgent, call))
 
