@@ -57,6 +57,8 @@ EVENT_TYPES = frozenset(
         "call.recording_stopped",
         "call.transfer_started",
         "call.transfer_completed",
+        "call.transfer_answered",
+        "call.transfer_swapped",
         "call.transfer_cancelled",
         "call.device_changed",
         "call.device_failed",

@@ -20,7 +20,7 @@ from tests.panel.modules import installed
 
 LOOKS = Path(__file__).parent / "looks"
 #: Share of pixels that may differ: another build of the browser smooths letters a little differently.
-TOLERANCE = 0.01
+TOLERANCE = 0.02
 RINGING = {**CALL, "state": "ringing_agent", "answered_at": None, "agent_answered_at": None}
 HOSTILE = "<img src=x onerror=alert(1)>\u202e evil &lt;b&gt; " + "a" * 60
 

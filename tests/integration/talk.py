@@ -13,7 +13,7 @@ from tests import phones
 from tests.integration.world import Exchange, World, email, number, world
 from tests.store import databases
 
-__all__ = ["AGENT", "COLLEAGUE", "CUSTOMER", "Talk", "hears", "silent", "talking"]
+__all__ = ["AGENT", "ATTEMPTS", "COLLEAGUE", "CUSTOMER", "Talk", "hears", "silent", "talking"]
 
 AGENT, CUSTOMER, COLLEAGUE = 600.0, 1000.0, 1400.0
 
