@@ -116,7 +116,7 @@ async def test_a_call_is_heard_from_the_click_to_its_end_as_the_api_shows_it(des
     ids = [event["id"] for event in listener.events]
     assert ids == list(range(start + 1, start + 1 + len(ids)))
     assert all(event["data"]["state"] == STATES[event["type"]] for event in story)
-    timestamps = [event["timestamp"] for event in listener.events]
+    timestamps = [event["timestamp"] for event in story]
     assert timestamps == sorted(timestamps)
     await desk.nothing_left()
 

@@ -278,12 +278,14 @@ async def test_messages_to_webhooks_go_with_their_calls(pool: Pool, erasures: Po
     "changes",
     [
         {"phase": Phase.TALKING, "ended_at": None, "end_reason": None, "created_at": LONG_AGO},
-        {"created_at": time.time() - 30, "ended_at": time.time()},
+        {},
     ],
 )
 async def test_nobody_is_erased_in_the_middle_of_a_call(
     pool: Pool, erasures: PostgresErasure, changes: dict[str, Any]
 ) -> None:
+    #: Without changes: a call that has ended just now.
+    changes = changes or {"created_at": time.time() - 30, "ended_at": time.time()}
     await happen(pool, a_call("c1", HERS, **changes), logged=False)
     before = await everything(pool)
     with pytest.raises(Conflict, match="in a call"):
