@@ -182,8 +182,7 @@ async def test_a_request_that_a_silent_asterisk_swallows_is_told_so_and_the_conn
         await at.connected()
         with pbx.frozen():
             asked = asyncio.create_task(perform(at, call, DestroyBridge()))
-            await asyncio.sleep(0.3)
-            assert at.gateway.behind > 0.2
+            await at.until(lambda: at.gateway.behind > 0.2, 5.0)
             assert await asked == [None]
             await at.until(lambda: not at.gateway.connected, 1.0)
         await at.connected()

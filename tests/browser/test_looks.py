@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.browser.pretend import CALL, TRANSFER, Pretend, pretend
 from tests.panel.modules import installed
@@ -265,10 +265,10 @@ async def test_the_keyboard_reaches_everything_and_shows_where_it_is(browser: Br
 async def test_a_screen_reader_is_told_what_changes(browser: Browser) -> None:
     async with scene(browser, "customer-rings") as made:
         live = made.window.panel.locator('[aria-live="polite"]')
-        assert await live.first.inner_text() == "Calling Grace Hopper"
+        await expect(live.first).to_have_text("Calling Grace Hopper")
         made.tell("answered")
         await made.window.mode("talking")
-        assert await live.first.inner_text() == "Connected with Grace Hopper"
+        await expect(live.first).to_have_text("Connected with Grace Hopper")
         made.tell("muted", muted=True)
         await made.window.says("You are muted")
-        assert await live.first.inner_text() == "Muted"
+        await expect(live.first).to_have_text("Muted")
