@@ -41,6 +41,7 @@ from ctc_ari.calls.ids import belongs_to
 from ctc_ari.calls.inputs import LegAnswered, LegGone, LegHeld, LegReady, LegRinging
 from ctc_ari.calls.model import Agent, Call, Leg, LegStage, Role, owner_of, recording_name, side_bridge_id
 from ctc_ari.calls.ports import Arrived, DialAnswered, Heard, Referred
+from ctc_ari.log.marks import PART, cause_of, part_mark
 
 __all__ = [
     "ALLOWED_EVENTS",
@@ -283,18 +284,20 @@ def to_rest(call: Call, request: Request, app: str, caller_id: str | None) -> Re
         case Originate(timeout, role):
             leg = call.leg(role)
             query = (("endpoint", leg.endpoint), ("app", app), ("timeout", str(timeout)), *_originator(call, leg))
-            return Rest("POST", f"channels/{leg.channel}", query, {"variables": _phone_variables(call, role)})
+            variables = _phone_variables(call, role) | {PART: part_mark(call, role)}
+            return Rest("POST", f"channels/{leg.channel}", query, {"variables": variables})
         case CreateLeg("customer"):
             #: With an originator both channels share the agent's linkedid.
             return _create(
                 call.customer_leg,
                 app,
                 (("originator", call.agent_leg.channel),),
-                _outside_variables(call.number, shown),
+                _outside_variables(call.number, shown) | {PART: part_mark(call, "customer")},
             )
         case CreateLeg(role):
             leg = call.leg(role)
-            return _create(leg, app, _originator(call, leg), _target_variables(call, shown))
+            variables = _target_variables(call, shown) | {PART: part_mark(call, role)}
+            return _create(leg, app, _originator(call, leg), variables)
         case DialLeg(role, timeout):
             return Rest("POST", f"channels/{_channel(call, role)}/dial", (("timeout", str(timeout)),))
         case CreateBridge(side):
@@ -308,6 +311,7 @@ def to_rest(call: Call, request: Request, app: str, caller_id: str | None) -> Re
         case RecordBridge(number, action):
             return _record(call, number, action)
         case HangUpLeg(role, cause):
+            cause = cause or cause_of(call, role)
             reason = (("reason_code", str(cause)),) if cause else ()
             return Rest("DELETE", f"channels/{_channel(call, role)}", reason)
         case Watch(role):

@@ -8,10 +8,10 @@ import msgspec
 
 from ctc_ari.calls.model import Call
 from ctc_ari.log.calls import chain_is_over, needs_asterisk, row_of_calls
-from ctc_ari.log.cdr import House, is_complete, row_of_records
+from ctc_ari.log.cdr import is_complete, row_of_records
 from ctc_ari.log.merge import completed_by, corrected_by
 from ctc_ari.log.records import CdrRow, CelRow
-from ctc_ari.log.row import LogRow
+from ctc_ari.log.row import House, LogRow
 
 __all__ = ["LONGEST_CALL", "Known", "Wait", "row_now"]
 

@@ -1,4 +1,4 @@
-"""Holds each row of the log against Asterisk's own records, adds what the service missed, and then tells of it, once."""
+"""Holds each row against Asterisk's own records, adds what the service missed, and then tells of it, once."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ctc_ari.calls.model import Call, owner_of
 from ctc_ari.calls.ports import Logged
 from ctc_ari.errors import DatabaseUnreachable
 from ctc_ari.log.calls import chains
-from ctc_ari.log.cdr import House, is_complete
+from ctc_ari.log.cdr import is_complete
 from ctc_ari.log.keep import LONGEST_CALL, Known, Wait, row_now
 from ctc_ari.log.merge import kept
-from ctc_ari.log.row import LogRow
+from ctc_ari.log.row import House, LogRow
 from ctc_ari.store.log import put_row, read_rows, tell, was_told, write_rows
 from ctc_ari.store.pool import Connection, Pool, acquire, database_errors
 from ctc_ari.store.records import read_cdr, read_cel

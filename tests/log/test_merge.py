@@ -51,7 +51,8 @@ def test_a_conversation_that_the_service_missed_is_answered_and_as_long_as_it_wa
         ("cancelled", "customer_busy", "customer_busy"),
         ("agent_hangup", "cancelled", "agent_hangup"),
         ("lost", "customer_no_answer", "customer_no_answer"),
-        ("lost", "cancelled", "lost"),
+        ("lost", "cancelled", "cancelled"),
+        ("lost", "lost", "lost"),
     ],
 )
 def test_what_a_phone_answered_counts_for_more_than_that_we_gave_up(engine: str, asterisk: str, reason: str) -> None:

@@ -1,0 +1,57 @@
+"""What Asterisk's records tell of transfers: whose phones were rung for the customer, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ctc_ari.calls.outcomes import transfer_outcome
+from ctc_ari.log.legs import CLEARED, ChannelStory
+from ctc_ari.log.row import House, LogAgent, LogTransfer
+
+__all__ = ["transfers_of"]
+
+#: One who is released leaves the bridge a moment after another one has come into it, or before.
+_MOMENT = 0.05
+
+
+def transfers_of(customer: ChannelStory, ours: Sequence[ChannelStory], house: House) -> tuple[LogTransfer, ...]:
+    """In the order in which they began; known by the marks that the service left."""
+    targets = sorted((one for one in ours if one.marks.part == "target"), key=lambda one: one.started_at)
+    return tuple(_transfer(target, customer, ours, house) for target in targets)
+
+
+def _transfer(target: ChannelStory, customer: ChannelStory, ours: Sequence[ChannelStory], house: House) -> LogTransfer:
+    state, reason, ended_at = _outcome(target, customer)
+    mode = "blind" if target.marks.mode == "blind" or not _consulted(target, ours) else "attended"
+    outside = target.endpoint == house.trunk
+    agent = None if outside else house.agent(target.endpoint) or house.agent(target.number)
+    return LogTransfer(
+        id=target.marks.id,
+        mode=mode,
+        to=target.marks.to,
+        by=target.marks.by or "api",
+        state=state,
+        reason=reason,
+        agent=None if agent is None else LogAgent(agent.email, agent.name, agent.extension),
+        started_at=target.started_at,
+        ended_at=ended_at,
+    )
+
+
+def _consulted(target: ChannelStory, ours: Sequence[ChannelStory]) -> bool:
+    """Whether the agent waited for the target to answer, and did not leave that to the customer."""
+    decided = target.answered_at or target.ended_at or 0.0
+    waited = (span for other in ours if other is not target for span in target.together(other))
+    return any(since < decided and until >= decided - _MOMENT for since, until in waited)
+
+
+def _outcome(target: ChannelStory, customer: ChannelStory) -> tuple[str, str | None, float | None]:
+    """State, reason, and when that was."""
+    together = [span for span in target.together(customer) if span[1] - span[0] > _MOMENT]
+    if together:
+        return "completed", None, together[0][0]
+    if target.hung_up_itself and target.answered_at is not None:
+        return "failed", "hangup", target.ended_at
+    if target.cause not in CLEARED:
+        return "failed", transfer_outcome(None, target.cause), target.ended_at
+    return "cancelled", None, target.ended_at
