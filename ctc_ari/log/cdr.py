@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ctc_ari.calls.ids import is_call_id
 from ctc_ari.calls.model import EndedBy, EndReason
 from ctc_ari.calls.outcomes import agent_outcome, customer_outcome
-from ctc_ari.log.handed import transfers_of
+from ctc_ari.log.handed import agent_of, has_met, transfers_of
 from ctc_ari.log.legs import CLEARED, ChannelStory, Span, overlap, stories
 from ctc_ari.log.marks import ended_by_cause
 from ctc_ari.log.pairs import row_of_pairs
@@ -297,10 +297,10 @@ def _agents(
 ) -> tuple[LogAgent, ...]:
     found: dict[str, LogAgent] = {}
     for channel in sorted(ours, key=lambda each: each.started_at):
-        agent = house.agent(channel.endpoint) or house.agent(channel.number)
-        if agent is None or channel.endpoint == house.trunk:
+        agent = agent_of(channel, house)
+        if agent is None:
             continue
-        met = customer is not None and (channel is customer or any(channel.together(customer)))
+        met = customer is not None and (channel is customer or has_met(channel, customer))
         key = agent.email or agent.extension or channel.endpoint
         talked = (answered_at is not None and met) or (key in found and found[key].talked)
         found[key] = LogAgent(agent.email, agent.name, agent.extension, talked)

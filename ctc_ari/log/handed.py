@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ctc_ari.calls.model import Agent
 from ctc_ari.calls.outcomes import transfer_outcome
 from ctc_ari.log.legs import CLEARED, ChannelStory
 from ctc_ari.log.row import House, LogAgent, LogTransfer
 
-__all__ = ["transfers_of"]
+__all__ = ["agent_of", "has_met", "transfers_of"]
 
 #: One who is released leaves the bridge a moment after another one has come into it, or before.
 _MOMENT = 0.05
+
+
+def agent_of(channel: ChannelStory, house: House) -> Agent | None:
+    """Whose phone that is; several agents may be reached through one endpoint, and we said which of them is meant."""
+    if channel.endpoint == house.trunk:
+        return None
+    if channel.marks.part:
+        return house.agent(channel.identity) or house.agent(channel.endpoint)
+    return house.agent(channel.endpoint) or house.agent(channel.number)
+
+
+def has_met(channel: ChannelStory, customer: ChannelStory) -> bool:
+    """Whether they were connected; a target may pass the customer who is just being led out."""
+    spans = channel.together(customer)
+    if channel.marks.part == "target":
+        return any(until - since > _MOMENT for since, until in spans)
+    return bool(spans)
 
 
 def transfers_of(customer: ChannelStory, ours: Sequence[ChannelStory], house: House) -> tuple[LogTransfer, ...]:
@@ -23,8 +41,7 @@ def transfers_of(customer: ChannelStory, ours: Sequence[ChannelStory], house: Ho
 def _transfer(target: ChannelStory, customer: ChannelStory, ours: Sequence[ChannelStory], house: House) -> LogTransfer:
     state, reason, ended_at = _outcome(target, customer)
     mode = "blind" if target.marks.mode == "blind" or not _consulted(target, ours) else "attended"
-    outside = target.endpoint == house.trunk
-    agent = None if outside else house.agent(target.endpoint) or house.agent(target.number)
+    agent = agent_of(target, house)
     return LogTransfer(
         id=target.marks.id,
         mode=mode,
@@ -47,9 +64,8 @@ def _consulted(target: ChannelStory, ours: Sequence[ChannelStory]) -> bool:
 
 def _outcome(target: ChannelStory, customer: ChannelStory) -> tuple[str, str | None, float | None]:
     """State, reason, and when that was."""
-    together = [span for span in target.together(customer) if span[1] - span[0] > _MOMENT]
-    if together:
-        return "completed", None, together[0][0]
+    if has_met(target, customer):
+        return "completed", None, target.together(customer)[-1][0]
     if target.hung_up_itself and target.answered_at is not None:
         return "failed", "hangup", target.ended_at
     if target.cause not in CLEARED:

@@ -22,7 +22,7 @@ RECORDS_SECONDS = 20.0
 #: A call that was handed over goes on in one whose row is on its way.
 SUCCESSOR_SECONDS = 30.0
 #: Seconds after which Asterisk has had no part in it: it makes the first record at once.
-NOTHING_SECONDS = 5.0
+NOTHING_SECONDS = 2.0
 #: Seconds for which a call past the service may go on.
 LONGEST_CALL = 4 * 3600.0
 _SOON, _LATER = 0.5, 5.0

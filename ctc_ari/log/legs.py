@@ -38,6 +38,8 @@ class ChannelStory(msgspec.Struct, kw_only=True):
     context: str = ""
     exten: str = ""
     number: str = ""
+    #: The number it had in the end: what the service gives a channel comes after its own.
+    identity: str = ""
     display: str = ""
     #: The number that was dialled, as the carrier told it.
     dialled: str = ""
@@ -116,6 +118,7 @@ def stories(rows: Iterable[CelRow]) -> dict[str, ChannelStory]:
 def _tell(story: ChannelStory, row: CelRow, bridges: dict[str, tuple[str, float]], music: dict[str, float]) -> None:
     story.context, story.exten = story.context or row.context, story.exten or row.exten
     story.number, story.display = story.number or row.cid_num, story.display or row.cid_name
+    story.identity = row.cid_num or story.identity
     story.dialled, story.userfield = story.dialled or row.cid_dnid, row.userfield or story.userfield
     at = row.eventtime
     match row.eventtype:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from ctc_ari.calls.model import EndReason
+from ctc_ari.calls.model import EndedBy, EndReason
 from ctc_ari.log.row import LogAgent, LogRow, LogTransfer, disposition_of
 
 __all__ = ["completed_by", "corrected_by", "kept", "same"]
@@ -30,7 +30,7 @@ def completed_by(engine: LogRow, asterisk: LogRow) -> LogRow:
         agent_email=_last_who_talked(engine, asterisk) if talked else engine.agent_email,
         agents=agents,
         end_reason=reason,
-        ended_by=asterisk.ended_by if engine.end_reason in _UNKNOWN else engine.ended_by,
+        ended_by=_by(engine, asterisk),
         started_at=min(engine.started_at, asterisk.started_at),
         agent_answered_at=asterisk.agent_answered_at,
         answered_at=asterisk.answered_at,
@@ -69,7 +69,15 @@ def _reason(engine: LogRow, asterisk: LogRow) -> EndReason:
     known, seen = engine.end_reason, asterisk.end_reason
     if known not in _UNKNOWN and (engine.answered_at is not None or seen in _VAGUE):
         return known
+    if known is EndReason.AGENT_BUSY and seen is EndReason.UNREACHABLE:
+        #: Whoever had another call was not rung for a caller.
+        return known
     return seen
+
+
+def _by(engine: LogRow, asterisk: LogRow) -> EndedBy | None:
+    """A phone that hung up was first, whatever we were about to do; on whose behalf we did it the engine knows."""
+    return engine.ended_by if asterisk.ended_by in (None, "system") and engine.ended_by else asterisk.ended_by
 
 
 def corrected_by(engine: LogRow, asterisk: LogRow) -> LogRow:
@@ -79,8 +87,7 @@ def corrected_by(engine: LogRow, asterisk: LogRow) -> LogRow:
     """
     if (engine.answered_at is None) is not (asterisk.answered_at is None):
         return completed_by(engine, asterisk)
-    if asterisk.quality and not engine.quality:
-        engine = replace(engine, quality=asterisk.quality)
+    engine = replace(engine, quality=engine.quality or asterisk.quality, ended_by=_by(engine, asterisk))
     if all(_near(getattr(engine, name), getattr(asterisk, name)) for name in _MEASURED):
         return engine
     return replace(

@@ -44,7 +44,8 @@ _POSTPONE = """
 """
 #: A person who writes into the row waits, or is waited for.
 _ALONE = "select from call_log where linkedid = $1 for update"
-_CALLS = "select snapshot::text as snapshot from calls where linkedid = $1"
+_CALLS = "select id, snapshot::text as snapshot from calls where linkedid = $1"
+_CHANNELS = "select channel from call_channels where call_id = any($1)"
 _ELSEWHERE = """
     select exists (select from calls where id = any($1) and linkedid <> $3)
         or exists (
@@ -173,7 +174,9 @@ async def find_known(connection: Connection, linkedid: str, read_to: float = flo
     """All there is of that call. Raises DatabaseUnreachable."""
     with database_errors():
         rows = await connection.fetch(_CALLS, linkedid)
-        cel, cdr = await read_cel(connection, linkedid), await read_cdr(connection, linkedid)
+        own = await connection.fetch(_CHANNELS, [row["id"] for row in rows]) if rows else []
+        cel = await read_cel(connection, linkedid, [row["channel"] for row in own])
+        cdr = await read_cdr(connection, linkedid)
         elsewhere = False
         if not rows:
             channels = {row.uniqueid for row in cel} | {row.uniqueid for row in cdr}
@@ -210,7 +213,7 @@ async def rebuild(connection: Connection, house: House, since: float, until: flo
 
 def _goes_on(known: Known) -> bool:
     """A call past the service whose end Asterisk has not told; after a crash it never will."""
-    if known.chain or not known.cel or is_complete(known.cel):
+    if known.chain or known.elsewhere or not known.cel or is_complete(known.cel):
         return False
     return time.time() - known.cel[-1].eventtime < LONGEST_CALL
 

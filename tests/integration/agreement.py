@@ -86,6 +86,13 @@ def differences(row: LogRow, seen: LogRow | None) -> list[str]:
         #: Nothing rang: the service was killed before it asked Asterisk, or the phone is offline.
         return [] if row.disposition in ("failed", "cancelled") else ["Asterisk saw no such call"]
     pairs = {name: (getattr(row, name), getattr(seen, name)) for name in _SAME}
+    if (
+        row.direction == "inbound"
+        and not seen.agents
+        and {row.end_reason, seen.end_reason} <= {"agent_busy", "unreachable"}
+    ):
+        #: Why nobody was rung is known only if the service ended the message, and not the caller.
+        del pairs["end_reason"]
     pairs["ended_by"] = _somebody(row), _somebody(seen)
     pairs["agents"] = _named(row), _named(seen)
     pairs["transfers"] = _handed(row, seen), _handed(seen, seen)

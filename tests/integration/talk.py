@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
+
 from ctc_ari.config import RingTimeout
 from tests import phones
 from tests.integration.world import Exchange, World, email, number, world
 from tests.store import databases
 
-__all__ = ["AGENT", "ATTEMPTS", "COLLEAGUE", "CUSTOMER", "Talk", "hears", "silent", "talking"]
+__all__ = ["AGENT", "ATTEMPTS", "COLLEAGUE", "CUSTOMER", "Talk", "hears", "join_lines", "silent", "talking"]
 
 AGENT, CUSTOMER, COLLEAGUE = 600.0, 1000.0, 1400.0
 
@@ -86,6 +88,29 @@ async def hears(
         if good and (but_not is None or not sound.has(but_not, share=0.05)):
             return
         assert attempt < ATTEMPTS - 1, f"{phone.user} hears {sound.frequency} Hz at {sound.level:.4f}"
+
+
+async def join_lines(at: Exchange, phone: phones.Baresip, extension: str, first: str) -> None:
+    """The transfer key while both lines are in use: REFER on the `first` call's, replacing the second."""
+    url, headers = at.ari
+    async with aiohttp.ClientSession(headers=headers) as session:
+
+        async def about(channel: str, what: str) -> str:
+            async with session.get(
+                f"{url}/channels/{channel}/variable", params={"variable": f"CHANNEL({what})"}
+            ) as answer:
+                return str((await answer.json())["value"])
+
+        async with session.get(f"{url}/channels") as answer:
+            second = next(
+                channel["id"]
+                for channel in await answer.json()
+                if channel["name"].startswith(f"PJSIP/{extension}-") and channel["id"] != first
+            )
+        dialog = [await about(second, what) for what in ("pjsip,call-id", "pjsip,local_tag", "pjsip,remote_tag")]
+    replaces = f"{dialog[0]}%3Bto-tag%3D{dialog[1]}%3Bfrom-tag%3D{dialog[2]}"
+    await phone.command("line", "1")
+    await phone.transfer(f"<sip:{extension}@{at.config.asterisk.sip_bind}?Replaces={replaces}>")
 
 
 @asynccontextmanager
