@@ -267,7 +267,8 @@ def _ended_by(
     if reason is EndReason.UNREACHABLE:
         return "customer" if direction == "outbound" and ours[0].answered_at is not None else "agent"
     if reason is not EndReason.COMPLETED:
-        return "system"
+        #: Whoever was rung for a caller did not get it.
+        return "agent" if direction == "inbound" and reason is EndReason.FAILED else "system"
     if customer and customer.hung_up_itself:
         return "customer"
     last = customer or ours[0]

@@ -25,11 +25,9 @@ def agent_of(channel: ChannelStory, house: House) -> Agent | None:
 
 
 def has_met(channel: ChannelStory, customer: ChannelStory) -> bool:
-    """Whether they were connected; a target may pass the customer who is just being led out."""
-    spans = channel.together(customer)
-    if channel.marks.part == "target":
-        return any(until - since > _MOMENT for since, until in spans)
-    return bool(spans)
+    """Whether they were connected; in a consultation they pass each other when one of them is led out."""
+    passing = _MOMENT if channel.marks.part == "target" and channel.marks.mode == "attended" else 0.0
+    return any(until - since > passing for since, until in channel.together(customer))
 
 
 def transfers_of(customer: ChannelStory, ours: Sequence[ChannelStory], house: House) -> tuple[LogTransfer, ...]:

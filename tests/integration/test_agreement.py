@@ -64,7 +64,7 @@ def _as_the_phone_saw(row: LogRow | None, leg: Leg) -> list[str]:
     """In what the log and the phone at the other end differ."""
     if row is None:
         return ["not in the log"]
-    if row.disposition == "missed":
+    if row.direction == "inbound" and row.disposition in ("missed", "failed"):
         #: A spoken message answered him.
         return []
     if row.answered_at is None and leg.answered and leg.ended and leg.ended - leg.answered < TENTH:
@@ -83,10 +83,8 @@ async def _told_once(there: Receiver, rows: list[LogRow]) -> None:
     await until(lambda: len(there.requests) >= len(rows), 60.0)
     told = {request.headers["webhook-id"]: request.json["data"] for request in there.requests}
     found = sorted(told.values(), key=lambda data: str(data["id"]))
-    wanted = sorted(
-        (msgspec.json.decode(msgspec.json.encode(log_view(row))) for row in rows), key=lambda data: str(data["id"])
-    )
-    assert found == wanted
+    wanted = [msgspec.json.decode(msgspec.json.encode(log_view(row))) for row in rows]
+    assert found == sorted(wanted, key=lambda data: str(data["id"]))
     assert {request.json["type"] for request in there.requests} == {"call.logged"}
 
 
