@@ -327,6 +327,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return self.held or self.held_by_phone
 
     @property
+    def silenced(self) -> bool:
+        """Whether nobody may hear the agent: she is muted, or held twice, by her phone and by the service."""
+        return self.muted or (self.held and self.held_by_phone)
+
+    @property
     def customer_waits(self) -> bool:
         """Whether somebody who was answered has nobody to talk with."""
         if self.answered_at is None or not self.live:
