@@ -359,7 +359,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
             return ()
         transfer = self.transfers[-1] if self.transfers else None
         theirs = (transfer.target.agent.email,) if transfer and transfer.open else ()
-        return tuple(email for email in (self.agent.email, *theirs) if email)
+        supervisors = (supervisor.agent.email for supervisor in self.supervisors)
+        return tuple(email for email in (self.agent.email, *theirs, *supervisors) if email)
 
     def leg(self, role: Role) -> Leg:
         """The channel of that side; one that was never there has no name."""
