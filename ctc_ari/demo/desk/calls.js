@@ -1,8 +1,8 @@
 // The call log: what goes on now, and everything before, with the API's own filters. They stand in the page's address.
 
 import { api, fetchApi } from './api.js';
-import { afterTyping, el, hint, icon } from './dom.js';
-import { entries, nowCard } from './entry.js';
+import { TYPING, after, el, hint, icon } from './dom.js';
+import { drawEntries, nowCard } from './entry.js';
 import { live } from './live.js';
 import { DIRECTIONS, DISPOSITIONS } from './words.js';
 
@@ -49,13 +49,13 @@ export const callsPage = async (given) => {
   let query = Object.fromEntries(given);
   let next = null;
   const now = el('div', { class: 'nows' });
-  const list = el('ol', { class: 'entries with-who' });
+  const list = el('ol', { class: 'entries' });
   const more = el('button', { type: 'button', class: 'button more', hidden: true, onclick: () => add() }, 'Show more');
   let calls = [];
 
   const draw = () => {
     const nobody = Object.values(query).some(Boolean) ? ['No calls found', 'Change or clear the filters.'] : ['No calls yet', 'Calls appear here as they happen.'];
-    list.replaceChildren(...(calls.length ? entries(calls, { who: true }) : [el('li', { class: 'first' }, hint(...nobody))]));
+    drawEntries(list, calls, hint(...nobody), { who: true });
     more.hidden = next === null;
   };
   const add = async () => {
@@ -76,7 +76,7 @@ export const callsPage = async (given) => {
 
   const form = filters(query);
   form.onsubmit = (event) => event.preventDefault();
-  form.oninput = afterTyping(() => {
+  form.oninput = after(TYPING, () => {
     query = Object.fromEntries([...new FormData(form)].filter(([, value]) => value));
     history.replaceState(null, '', `#/calls?${new URLSearchParams(query)}`);
     void load();

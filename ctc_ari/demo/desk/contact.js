@@ -2,15 +2,16 @@
 
 import { api } from './api.js';
 import { el, face, hint, icon } from './dom.js';
-import { entries, nowCard } from './entry.js';
+import { drawEntries, nowCard } from './entry.js';
 import { liveWith } from './live.js';
 import { readable } from './words.js';
 
 /** `data-ctc-number` is all that the panel needs (docs/panel.md). */
 const callButton = ({ number, label }, contact) => el(
   'button',
-  { type: 'button', class: 'call', 'data-ctc-number': number, 'data-ctc-contact': contact?.id, 'aria-label': `Call ${readable(number)}` },
+  { type: 'button', class: 'call', 'data-ctc-number': number, 'data-ctc-contact': contact?.id },
   icon('phone'),
+  el('span', { class: 'sr' }, 'Call '),
   el('span', {}, el('span', { class: 'strong' }, readable(number)), el('span', { class: 'soft' }, label ?? 'Call')),
 );
 
@@ -34,7 +35,7 @@ const calls = async (query, who) => {
   const drawNow = () => now.replaceChildren(...liveWith(who).map((each) => nowCard(each)));
   const drawPast = async () => {
     const found = await api('call-log', { ...query, limit: 50 });
-    past.replaceChildren(...(found.calls.length ? entries(found.calls) : [el('li', { class: 'first' }, hint(...NOTHING_YET))]));
+    drawEntries(past, found.calls, hint(...NOTHING_YET));
   };
   drawNow();
   await drawPast();

@@ -1,7 +1,7 @@
 // The list of contacts: searched by the service, by name, company or a part of a number.
 
 import { api } from './api.js';
-import { afterTyping, el, face, find, hint } from './dom.js';
+import { TYPING, after, el, face, find, hint } from './dom.js';
 import { liveWith, state } from './live.js';
 import { readable } from './words.js';
 
@@ -40,8 +40,8 @@ const search = async () => {
 /** Fills the list. */
 export const startList = async () => {
   find('#list').replaceChildren(
-    el('h2', { class: 'narrow-title' }, 'Contacts'),
-    el('input', { id: 'search', type: 'search', placeholder: 'Search name, company, number', 'aria-label': 'Search contacts', autocomplete: 'off', oninput: afterTyping(search) }),
+    el('h1', { class: 'narrow-title' }, 'Contacts'),
+    el('input', { id: 'search', type: 'search', placeholder: 'Search name, company, number', 'aria-label': 'Search contacts', autocomplete: 'off', oninput: after(TYPING, search) }),
     el('ul', { id: 'contacts' }),
   );
   addEventListener('desk:calls', draw);

@@ -5,10 +5,10 @@ import { api, signIn } from './api.js';
 import { callsPage } from './calls.js';
 import { contactPage, numberPage } from './contact.js';
 import { choose, startList } from './contacts.js';
-import { find, hint } from './dom.js';
+import { after, find, hint } from './dom.js';
 import { pageOf } from './entry.js';
 import { homePage } from './home.js';
-import { ringsHere, watch } from './live.js';
+import { live, ringsHere, watch } from './live.js';
 import { offerCallers, offerDesks } from './simulation.js';
 import { nameOf, wasMissed } from './words.js';
 
@@ -90,6 +90,8 @@ addEventListener('ctc:call-logged', ({ detail: { call } }) => {
   say(`Missed call from ${nameOf(call)}.`);
   if (document.body.dataset.page !== 'calls') missed(unseen + 1);
 });
+// The panel does not say when notes are saved: after a call, look again whenever something was clicked in it.
+panel.addEventListener('click', after(1000, () => live.size === 0 && page?.logged?.().catch(() => {})));
 addEventListener('desk:calls', () => page?.changed?.());
 addEventListener('hashchange', show);
 

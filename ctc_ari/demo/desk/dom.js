@@ -36,11 +36,14 @@ export const face = (name) => {
 /** What is on the screen instead of nothing. */
 export const hint = (title, ...text) => el('div', { class: 'hint' }, el('p', { class: 'strong' }, title), ...text.map((line) => el('p', {}, line)));
 
-/** Calls `what` when nothing was typed for a moment. */
-export const afterTyping = (what) => {
+/** Milliseconds after which somebody has probably typed what she wanted. */
+export const TYPING = 200;
+
+/** Does it once, when nothing has happened for that many milliseconds. */
+export const after = (milliseconds, what) => {
   let timer;
   return () => {
     clearTimeout(timer);
-    timer = setTimeout(what, 200);
+    timer = setTimeout(what, milliseconds);
   };
 };

@@ -33,7 +33,7 @@ const facts = (call, { who }) => [
 ].filter(Boolean);
 
 /** A row of the call log. With `who`, it says with whom; on a contact's own page everybody knows. */
-export const entry = (call, { who = false } = {}) => el(
+const entry = (call, { who = false } = {}) => el(
   'li',
   { class: 'entry', 'data-call': call.id },
   sign(call),
@@ -59,11 +59,22 @@ export const pageOf = ({ contact, number }) => (contact ? `#/contacts/${encodeUR
 const OUTCOMES = { completed: 'Transferred to', cancelled: 'Asked, and took back from', failed: 'Could not be transferred to' };
 const handed = ({ state: outcome, to, agent }) => `${OUTCOMES[outcome]} ${agent?.name || to}`;
 
-/** Rows with a heading for each day. */
-export const entries = (calls, options) => calls.map((call, place) => [
-  day(call.started_at) !== (place ? day(calls[place - 1].started_at) : '') && el('li', { class: 'day' }, day(call.started_at)),
-  entry(call, options),
-]).flat().filter(Boolean);
+const drawn = new WeakMap();
+
+/** Fills the list, with a heading for each day, and with `nothing` if there is none; rows that are as they were stay, and play on. */
+export const drawEntries = (list, calls, nothing, options) => {
+  const wanted = calls.map(({ quality, ...shown }) => JSON.stringify(shown)); // the quality comes seconds later, and is not shown
+  const before = drawn.get(list) ?? new Map();
+  if (calls.length && before.size === calls.length && wanted.every((each) => before.has(each))) return;
+  const rows = new Map(wanted.map((each, place) => [each, before.get(each) ?? entry(calls[place], options)]));
+  drawn.set(list, rows);
+  const headed = calls.flatMap(({ started_at }, place) => {
+    const heading = day(started_at);
+    const row = rows.get(wanted[place]);
+    return place && heading === day(calls[place - 1].started_at) ? [row] : [el('li', { class: 'day' }, heading), row];
+  });
+  list.replaceChildren(...(calls.length ? headed : [el('li', { class: 'first' }, nothing)]));
+};
 
 /** A call that goes on. */
 export const nowCard = ({ call, steps }, { who = false } = {}) => el(

@@ -2,7 +2,7 @@
 
 import { api } from './api.js';
 import { el, hint } from './dom.js';
-import { entries, nowCard } from './entry.js';
+import { drawEntries, nowCard } from './entry.js';
 import { live } from './live.js';
 
 /** `{parts, changed, logged}`. */
@@ -12,7 +12,7 @@ export const homePage = async ({ name, email }) => {
   const changed = () => now.replaceChildren(...[...live.values()].map((each) => nowCard(each, { who: true })));
   const logged = async () => {
     const { calls } = await api('call-log', { limit: 8 });
-    last.replaceChildren(...(calls.length ? entries(calls, { who: true }) : [el('li', { class: 'first' }, hint('No calls yet', 'They appear here as they happen.'))]));
+    drawEntries(last, calls, hint('No calls yet', 'They appear here as they happen.'), { who: true });
   };
   changed();
   await logged();

@@ -23,8 +23,7 @@ export const offerCallers = async (carrier, agent, complain) => {
 /** The other agents' desks. A real CRM has a login here. */
 export const offerDesks = (agents, me) => {
   const others = agents.filter(({ email }) => email !== me.email);
-  find('#me').replaceChildren(face(me.name), el('span', {}, me.name), icon('more'));
-  find('#me').setAttribute('aria-label', `Signed in as ${me.name}; open a colleague’s desk`);
+  find('#me').replaceChildren(face(me.name), el('span', { class: 'sr' }, 'Signed in as '), el('span', { class: 'name' }, me.name), icon('more'));
   find('#people ul').replaceChildren(
     ...(others.length ? others.map(({ name, email, extension }) => el('li', {}, el('a', { href: `?agent=${encodeURIComponent(email)}`, target: '_blank' },
       face(name), el('span', { class: 'who' }, el('span', { class: 'strong' }, name), el('span', { class: 'soft' }, `Extension ${extension}`))))) : [el('li', {}, hint('Nobody else works here'))]),
