@@ -27,6 +27,7 @@ _PURE_IN_CALLS = (
 _PURE_IN_LOG = ("row", "calls", "records", "legs", "cdr", "merge", "keep", "house", "quality")
 PURE = [
     "ctc_ari.ari.messages",
+    "ctc_ari.ari.rest",
     *(f"ctc_ari.log.{name}" for name in _PURE_IN_LOG),
     *(f"ctc_ari.calls.{name}" for name in _PURE_IN_CALLS),
 ]
