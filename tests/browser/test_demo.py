@@ -66,8 +66,12 @@ async def shows(where: Locator, text: str) -> None:
 async def plays(audio: Locator) -> None:
     """Wait until it does."""
     async with asyncio.timeout(PATIENCE / 1000):
-        while not await audio.evaluate("(audio) => audio.currentTime"):
-            await asyncio.sleep(0.1)
+        await audio.evaluate(
+            """(audio) => new Promise((plays) => {
+                const look = () => (audio.currentTime > 0 ? plays() : setTimeout(look, 50));
+                look();
+            })"""
+        )
 
 
 async def opened(browser: Browser, address: str, query: str = "", **context: Any) -> Window:
