@@ -27,11 +27,11 @@ class Demo:
 
     #: The reference desk.
     page: str
-    #: Posted to, a customer calls the desk.
-    trigger: str
     #: The service.
     address: str
     token: str
+    #: Has the simulated carrier's customer call.
+    carrier: str
 
 
 @asynccontextmanager
@@ -63,10 +63,13 @@ async def _welcome(output: asyncio.StreamReader) -> Demo:
             text += line
             if "Ctrl-C stops" in line:
                 break
-    patterns = (r"Open (http://\S+) in", r"curl -X POST (http://\S+)", r"base_url (http://\S+),", r", token (\S+)")
-    printed = [match[1] for match in (re.search(pattern, text) for pattern in patterns) if match]
-    assert len(printed) == len(patterns), text
-    return Demo(*printed)
+    page = re.search(r"Open (http://\S+) in a browser", text)
+    service = re.search(r"base_url (http://\S+), token (\S+)", text)
+    carrier = re.search(r"curl -X POST (http://\S+)", text)
+    assert page, f"the demo ended: {text}"
+    assert service, text
+    assert carrier, text
+    return Demo(page[1], service[1], service[2], carrier[1])
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from ctc_ari.outbox import Subscriptions
 from ctc_ari.store.contacts import BY_CONVERSATION
 from ctc_ari.store.log import log_ended
 from ctc_ari.store.outbox import message_columns
-from ctc_ari.store.pool import Connection, Pool, acquire, connect, database_errors
+from ctc_ari.store.pool import Pool, acquire, connect, database_errors
 from ctc_ari.store.spool import Spool, Spooled
 
 __all__ = ["PostgresCallStore"]

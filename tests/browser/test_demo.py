@@ -112,7 +112,7 @@ async def test_a_customer_calls_is_missed_and_is_handed_to_a_colleague(tmp_path:
 
         dave = await opened(browser, there.page, "?agent=dave@getdesk.example")
         await dave.ready(PATIENCE / 1000)
-        assert (await terminal.post(there.trigger)).status == 201
+        assert (await terminal.post(there.carrier)).status == 201
         await shows(page_of(carol).locator("h1"), "Grace Hopper")
         await carol.press("Answer")
         await carol.mode("talking")
