@@ -41,6 +41,7 @@ from ctc_ari.runtime.postgres import embedded
 from ctc_ari.store.administration import PostgresAdministration
 from ctc_ari.store.calls import PostgresCallStore
 from ctc_ari.store.contacts import PostgresContacts
+from ctc_ari.store.crm_answers import PostgresCrmAnswers
 from ctc_ari.store.directory import PostgresDirectory
 from ctc_ari.store.erasure import PostgresErasure
 from ctc_ari.store.idempotency import PostgresIdempotencyKeys
@@ -126,7 +127,7 @@ async def service(
         administration = PostgresAdministration(pool, directory.reload, config.agents, time.time)
         remote = await stack.enter_async_context(Remote(public_only=not config.webhooks.allow_private))
         crms = await stack.enter_async_context(Remote(public_only=False, seconds=CRM_SECONDS))
-        crm = crm_of(config, crms, directory, administration.remember_agent, encode_notice)
+        crm = crm_of(config, crms, directory, administration.remember_agent, encode_notice, PostgresCrmAnswers(pool))
         stack.callback(crm.close)
         await ensure_crm(pool, crm.told)
         outbox = PostgresOutbox(pool)
@@ -191,7 +192,7 @@ async def service(
         )
         await stack.enter_async_context(_background(files.run(), "records"))
 
-        recordings = AriRecordings(config.asterisk.nodes[0])
+        recordings = AriRecordings(config.asterisk.nodes)
         retention = Retention(PostgresRetention(pool), recordings, config.log, time.time)
         await stack.enter_async_context(_background(retention.run(), "retention"))
 
@@ -212,7 +213,7 @@ async def service(
             administration=administration,
             webhooks=PostgresWebhooks(pool, deliveries.refresh, allow_private=config.webhooks.allow_private),
             call_log=PostgresCallLog(pool),
-            erasures=PostgresErasure(pool, recordings, time.time),
+            erasures=PostgresErasure(pool, recordings, data / "spool", time.time),
             normalise=normalise,
             spelling=spelling,
             check=check,
