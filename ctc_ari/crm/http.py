@@ -21,7 +21,7 @@ from ctc_ari.config import CrmHttp
 from ctc_ari.config_rules import check_agent_fields
 from ctc_ari.crm.answers import Document, decode, text_at
 from ctc_ari.crm.cache import PATIENCE, Cache, Memory, Remembered
-from ctc_ari.crm.contacts import StoreWithContacts
+from ctc_ari.crm.calls import StoreWithContacts
 from ctc_ari.directory import ContactRecord, Directory
 from ctc_ari.errors import AgentNotFound, ConfigError, ContactNotFound, CrmUnreachable, CtcError
 from ctc_ari.outbox import Attempt, Delivery, Encode, Send, Told, Webhook
