@@ -8,10 +8,11 @@ import errno
 import gc
 import signal
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 import uvloop
@@ -61,6 +62,8 @@ __all__ = ["run", "service"]
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 #: Seconds a stop waits for what is not written yet.
 FLUSH_SECONDS = 3.0
 DATABASE_RETRY_SECONDS = 1.0
@@ -80,17 +83,21 @@ async def _until_told(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    listening = asyncio.Event()
     waiting = asyncio.create_task(stop.wait())
-    serving = asyncio.create_task(_serve(config, stop))
+    serving = asyncio.create_task(_serve(config, listening, stop))
     await asyncio.wait((waiting, serving), return_when=asyncio.FIRST_COMPLETED)
-    if not serving.done() and not waiting.done():
+    if not listening.is_set():
+        #: Still waiting for a database, perhaps.
         serving.cancel()
-    await serving
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
 
 
-async def _serve(config: Config, stop: asyncio.Event) -> None:
+async def _serve(config: Config, listening: asyncio.Event, stop: asyncio.Event) -> None:
     async with service(config) as address:
         log.info("listening", address=address)
+        listening.set()
         #: What was made at the start stays: looking through it again and again would only cost pauses.
         gc.collect()
         gc.freeze()
@@ -116,7 +123,7 @@ async def service(
         pool = await _wait_for_database(url)
         stack.push_async_callback(_close_pool, pool)
         directory = PostgresDirectory(pool, url, config.agents, time.time)
-        await directory.start()
+        await _patiently(directory.start)
         stack.push_async_callback(directory.stop)
 
         registry = CollectorRegistry()
@@ -129,11 +136,11 @@ async def service(
         crms = await stack.enter_async_context(Remote(public_only=False, seconds=CRM_SECONDS))
         crm = crm_of(config, crms, directory, administration.remember_agent, encode_notice, PostgresCrmAnswers(pool))
         stack.callback(crm.close)
-        await ensure_crm(pool, crm.told)
+        await _patiently(partial(ensure_crm, pool, crm.told))
         outbox = PostgresOutbox(pool)
         subscriptions = Subscriptions({"webhook": encode_notice, "crm": crm.encode})
         #: Before anything is written that somebody wants to be told of.
-        subscriptions.replace(await outbox.enabled())
+        subscriptions.replace(await _patiently(outbox.enabled))
         logged = partial(_logged, events, subscriptions)
         tell = partial(enqueue, subscriptions)
         data = Path(config.database.data_dir)
@@ -171,9 +178,9 @@ async def service(
             keep_seconds=config.webhooks.keep_days * 24 * 3600.0,
             told=metrics.delivery,
         )
-        await deliveries.refresh()
+        await _patiently(deliveries.refresh)
         await stack.enter_async_context(_background(deliveries.run(), "webhooks"))
-        await desk.load()
+        await _patiently(desk.load)
         stack.callback(desk.close)
         await stack.enter_async_context(_background(gateway.run(), "gateway"))
 
@@ -243,6 +250,19 @@ async def _wait_for_database(url: str) -> Pool:
             await asyncio.sleep(DATABASE_RETRY_SECONDS)
         else:
             return pool
+
+
+async def _patiently(step: Callable[[], Awaitable[T]]) -> T:
+    """A part of the start; a database that goes away in the middle of it is waited for, too."""
+    told = False
+    while True:
+        try:
+            return await step()
+        except DatabaseUnreachable:
+            if not told:
+                log.warning("waiting for the database, which went away during the start")
+                told = True
+            await asyncio.sleep(DATABASE_RETRY_SECONDS)
 
 
 async def _close_pool(pool: Pool) -> None:
