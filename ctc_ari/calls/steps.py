@@ -36,7 +36,7 @@ __all__ = [
 #: Asterisk itself ends the ringing; this much later we do, in case its word was lost.
 RINGING_GRACE = 2.0
 #: How often the removal of what is left over is tried again.
-CLEANUP_RETRY = 2.0
+CLEANUP_RETRY = 1.0
 #: Q.850.
 USER_BUSY = 17
 
