@@ -144,7 +144,7 @@ async def _mark_spoken(connection: Connection, rows: Iterable[LogRow]) -> None:
 
 
 async def tell(connection: Connection, row: LogRow) -> list[Logged]:
-    """The row is final: `call.logged` stands in the journal of its last call; empty: it did before."""
+    """The row is final: `call.logged` in its last call's journal; empty: it stood there. Raises DatabaseUnreachable."""
     with database_errors():
         entry = await connection.fetchrow(_JOURNAL, _told_of(row))
     return [] if entry is None else [Logged(row, _told_of(row), entry["at"], entry["seq"])]

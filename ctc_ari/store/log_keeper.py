@@ -1,4 +1,4 @@
-"""Holds each row against Asterisk's own records, adds what the service missed, and then tells of it, once."""
+"""Holds each row of the log against Asterisk's own records, adds what the service missed, then tells of it, once."""
 
 from __future__ import annotations
 
