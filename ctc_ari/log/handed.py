@@ -21,7 +21,7 @@ def agent_of(channel: ChannelStory, house: House) -> Agent | None:
         return None
     if channel.marks.part:
         return house.agent(channel.identity) or house.agent(channel.endpoint)
-    return house.agent(channel.endpoint) or house.agent(channel.number)
+    return house.agent(channel.dialled_as) or house.agent(channel.endpoint) or house.agent(channel.number)
 
 
 def has_met(channel: ChannelStory, customer: ChannelStory) -> bool:

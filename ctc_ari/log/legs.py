@@ -45,6 +45,8 @@ class ChannelStory(msgspec.Struct, kw_only=True):
     dialled: str = ""
     #: What the dialplan gave to Stasis(), after the application's name.
     stasis: tuple[str, ...] = ()
+    #: As the dialplan dialled it, without `PJSIP/`.
+    dialled_as: str = ""
     #: It came to the service.
     entered: bool = False
     answered_at: float | None = None
@@ -98,6 +100,8 @@ def stories(rows: Iterable[CelRow]) -> dict[str, ChannelStory]:
     found: dict[str, ChannelStory] = {}
     open_bridges: dict[str, tuple[str, float]] = {}
     open_music: dict[str, float] = {}
+    #: What a Dial() names, and has no channel yet.
+    awaited: list[str] = []
     last = 0.0
     for row in sorted(rows, key=lambda each: (each.eventtime, each.eventtype == "LINKEDID_END")):
         last = max(last, row.eventtime)
@@ -106,6 +110,10 @@ def stories(rows: Iterable[CelRow]) -> dict[str, ChannelStory]:
         story = found.get(row.uniqueid)
         if story is None:
             story = found[row.uniqueid] = ChannelStory(id=row.uniqueid, name=row.channame, started_at=row.eventtime)
+            story.dialled_as = next((one for one in awaited if one.partition("/")[0] == story.endpoint), "")
+            awaited = [one for one in awaited if one != story.dialled_as]
+        if row.eventtype == "APP_START" and row.appname == "Dial":
+            awaited = [one.removeprefix("PJSIP/") for one in row.appdata.partition(",")[0].split("&")]
         _tell(story, row, open_bridges, open_music)
     #: What has no end went on to the last that is known.
     for channel, (bridge, since) in open_bridges.items():

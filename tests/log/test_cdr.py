@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from ctc_ari.log.cdr import is_complete, row_of_records
 from ctc_ari.log.house import house_of, trunk_endpoint
@@ -121,6 +122,17 @@ def test_a_caller(text: str, expected: tuple[str, str, float, float]) -> None:
     found = row(OFFER + text, CALLER)
     assert story(found)[:5] == ("inbound", *expected)
     assert (found.number, found.did, found.agent_email) == (NUMBER, DID, BOB.email)
+
+
+def test_whom_the_dialplan_rang_is_known_though_phones_share_an_endpoint() -> None:
+    dave = replace(
+        CAROL, email="dave@example.com", contact="sip:dave@192.0.2.7", desk_endpoint="1002", extension="1004"
+    )
+    house = house_of([*AGENTS, dave], "PJSIP/{number}@trunk", str)
+    rung = "0.0 caller starts\n0.0 caller dial PJSIP/1002/sip:dave@192.0.2.7&PJSIP/web-1004 25\n0.1 bob starts\n"
+    found = row_of_records(CALLER, tape(rung + MEET + "6.0 bob gone 16 by bob\n6.0 caller gone 16", CALLER), [], house)
+    assert found is not None
+    assert (found.agent_email, found.disposition) == (dave.email, "answered")
 
 
 def test_a_call_dialled_on_a_phone_belongs_to_whose_phone_it_is() -> None:
