@@ -125,10 +125,8 @@ def test_a_caller(text: str, expected: tuple[str, str, float, float]) -> None:
 
 
 def test_whom_the_dialplan_rang_is_known_though_phones_share_an_endpoint() -> None:
-    dave = replace(
-        CAROL, email="dave@example.com", contact="sip:dave@192.0.2.7", desk_endpoint="1002", extension="1004"
-    )
-    house = house_of([*AGENTS, dave], "PJSIP/{number}@trunk", str)
+    dave = replace(CAROL, email="d@example.com", contact="sip:dave@192.0.2.7", desk_endpoint="1002", extension="1004")
+    house = house_of([dave, *AGENTS], "PJSIP/{number}@trunk", str)
     rung = "0.0 caller starts\n0.0 caller dial PJSIP/1002/sip:dave@192.0.2.7&PJSIP/web-1004 25\n0.1 bob starts\n"
     found = row_of_records(CALLER, tape(rung + MEET + "6.0 bob gone 16 by bob\n6.0 caller gone 16", CALLER), [], house)
     assert found is not None
