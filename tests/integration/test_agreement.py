@@ -22,7 +22,8 @@ from ctc_ari.log.records import CDR_FILE, CEL_FILE
 from ctc_ari.log.row import Disposition, LogRow
 from ctc_ari.store.pool import connect
 from tests.integration.agreement import TENTH, all_rows, differences, once, quiet, seen_by_asterisk, told_by_asterisk
-from tests.integration.mixed import KEYS, WISHES, Leg, Run, legs_of, mixed
+from tests.integration.mixed import WISHES, Leg, Run, legs_of, mixed
+from tests.integration.mixed_phones import KEYS, keyed, moved
 from tests.receivers import Receiver, receiver, until
 
 CALLS = int(os.environ.get("CTC_MIXED_CALLS", "30"))
@@ -38,11 +39,11 @@ PARALLEL = 12
 async def _calls(run: Run) -> None:
     """All of them, so many at a time, while there is trouble."""
     free = asyncio.Semaphore(PARALLEL)
-    kinds = {4: run.inward, 9: run.inward, 14: run.inward, 2: run.keyed, 7: run.moved}
+    kinds = {4: Run.inward, 9: Run.inward, 14: Run.inward, 2: keyed, 7: moved}
 
     async def one(number: int) -> None:
         async with free:
-            await kinds.get(number % 15, run.outbound)()
+            await kinds.get(number % 15, Run.outbound)(run)
 
     watch = asyncio.create_task(run.watched_over())
     trouble = asyncio.create_task(run.trouble())
