@@ -104,6 +104,14 @@ def test_a_transfer_names_both_agents_and_counts_the_waiting() -> None:
     assert found.agent_email == BOB.email
 
 
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [("38", "failed"), ("17", "agent_busy"), ("16", "completed"), ("38 by customer", "completed")],
+)
+def test_why_the_service_hung_up_is_said_by_the_cause(cause: str, reason: str) -> None:
+    assert story(row(f"{TALK}9.0 customer gone {cause}\n9.0 agent gone 16"))[1:3] == ("answered", reason)
+
+
 def test_an_agent_who_does_not_take_the_customer_back_is_the_reason() -> None:
     left = "6.0 agent gone 16 by agent\n6.0 customer out\n6.5 again starts\n9.0 again gone 19\n9.1 customer gone 16"
     assert story(row(TALK + left)) == ("outbound", "answered", "agent_no_answer", 3.0, 4.1, 3.1)
