@@ -133,14 +133,10 @@ async def service(
         subscriptions = Subscriptions({"webhook": encode_notice, "crm": crm.encode})
         #: Before anything is written that somebody wants to be told of.
         subscriptions.replace(await outbox.enabled())
-        logged = partial(_logged, events, subscriptions)
-        tell = partial(enqueue, subscriptions)
         data = Path(config.database.data_dir)
         spool = await asyncio.to_thread(Spool, data / "spool", f"calls-{config.asterisk.app}")
         stack.callback(spool.close)
-        store = PostgresCallStore(
-            pool, url, spool=spool, subscriptions=subscriptions, in_transaction=tell, on_logged=logged
-        )
+        store = PostgresCallStore(pool, url, spool=spool, subscriptions=subscriptions)
         await stack.enter_async_context(_background(store.run(), "store"))
         stack.push_async_callback(store.flush, FLUSH_SECONDS)
         await store.recover()
@@ -176,13 +172,6 @@ async def service(
         stack.callback(desk.close)
         await stack.enter_async_context(_background(gateway.run(), "gateway"))
 
-        keeper = LogKeeper(
-            pool,
-            lambda: house_of(directory.all_agents(), config.asterisk.trunk, spelling.spell),
-            in_transaction=tell,
-            on_logged=logged,
-        )
-        await stack.enter_async_context(_background(keeper.run(), "log"))
         files = RecordFiles(
             pool,
             (asterisk_folder or data / "asterisk") / "log",
@@ -190,6 +179,14 @@ async def service(
             not_written=gateway.connect_records,
         )
         await stack.enter_async_context(_background(files.run(), "records"))
+        keeper = LogKeeper(
+            pool,
+            lambda: house_of(directory.all_agents(), config.asterisk.trunk, spelling.spell),
+            read_to=lambda: files.read_to,
+            in_transaction=partial(enqueue, subscriptions),
+            on_logged=partial(_logged, events, subscriptions),
+        )
+        await stack.enter_async_context(_background(keeper.run(), "log"))
 
         recordings = AriRecordings(config.asterisk.nodes[0])
         retention = Retention(PostgresRetention(pool), recordings, config.log, time.time)

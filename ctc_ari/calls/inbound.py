@@ -110,7 +110,7 @@ def offer_answered(call: Call, answered: LegAnswered, now: float) -> Step:
         phase=Phase.TALKING,
         agent_leg=replace(winner, stage=LegStage.UP, role=""),
         customer_leg=replace(call.customer_leg, stage=LegStage.UP),
-        device="web" if winner.endpoint.startswith("PJSIP/web-") else "desk",
+        device=winner.device,
         agent_answered_at=now,
         answered_at=now,
         deadline=now + call.max_seconds,

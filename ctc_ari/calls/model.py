@@ -142,6 +142,11 @@ class Leg(msgspec.Struct, frozen=True):
         """Whether Asterisk has, or may have, this channel."""
         return self.stage not in (LegStage.ABSENT, LegStage.GONE)
 
+    @property
+    def device(self) -> Device:
+        """Which of an agent's devices it is: browsers register under names of their own."""
+        return "web" if self.endpoint.startswith("PJSIP/web-") else "desk"
+
 
 class Agent(msgspec.Struct, frozen=True):
     """A person who takes and makes calls, as the directory knows her."""

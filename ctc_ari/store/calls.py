@@ -14,13 +14,13 @@ import structlog
 
 from ctc_ari.calls.ids import is_call_id
 from ctc_ari.calls.model import Call, Contact, owner_of
-from ctc_ari.calls.ports import Happening, Logged
+from ctc_ari.calls.ports import Happening
 from ctc_ari.errors import AgentBusy, ConfigError, DatabaseUnreachable
 from ctc_ari.outbox import Subscriptions
 from ctc_ari.store.contacts import BY_CONVERSATION
 from ctc_ari.store.log import log_ended
 from ctc_ari.store.outbox import message_columns
-from ctc_ari.store.pool import Connection, Pool, acquire, connect, database_errors
+from ctc_ari.store.pool import Pool, acquire, connect, database_errors
 from ctc_ari.store.spool import Spool, Spooled
 
 __all__ = ["PostgresCallStore"]
@@ -176,17 +176,13 @@ class PostgresCallStore:
         *,
         spool: Spool | None = None,
         subscriptions: Subscriptions | None = None,
-        in_transaction: Callable[[Connection, Sequence[Logged]], Awaitable[None]] | None = None,
-        on_logged: Callable[[Logged], None] = lambda _: None,
     ) -> None:
-        """`in_transaction` is called with new rows of the log before they are committed, `on_logged` after."""
+        """Without a spool, changes that the database has not taken end with the process."""
         self._pool = pool
         self._url = url
         self._spool = spool
         #: Who is told of what, besides the journal.
         self._subscriptions = subscriptions
-        self._in_transaction = in_transaction
-        self._on_logged = on_logged
         self._additions: list[_Addition] = []
         self._changes: dict[str, tuple[Call, list[Happening]]] = {}
         #: Changes being written right now.
@@ -416,7 +412,7 @@ class PostgresCallStore:
         self._writing = changes
         try:
             with database_errors():
-                logged = await self._save_changes(connection, changes)
+                await self._save_changes(connection, changes)
         except (DatabaseUnreachable, asyncpg.PostgresError):
             self._keep_unsaved(changes)
             raise
@@ -426,29 +422,24 @@ class PostgresCallStore:
         self._written = made
         if self._subscriptions is not None:
             self._subscriptions.enqueued()
-        for told in logged:
-            self._on_logged(told)
 
     async def _save_changes(
         self, connection: asyncpg.Connection[asyncpg.Record], changes: dict[str, tuple[Call, list[Happening]]]
-    ) -> list[Logged]:
+    ) -> None:
         """A call's end and its row in the log are one transaction."""
         columns = self._change_columns(changes)
         ended = [call for call, _ in changes.values() if not call.live]
         if not ended and not self._channels:
             await connection.execute(_SAVE, *columns, timeout=ADD_DEADLINE)
-            return []
+            return
         channels = dict(self._channels)
         async with asyncio.timeout(ADD_DEADLINE), connection.transaction():
             await connection.execute(_SAVE, *columns)
             if channels:
                 await connection.execute(_CHANNELS, list(channels), list(channels.values()))
-            logged = await log_ended(connection, ended)
-            if logged and self._in_transaction is not None:
-                await self._in_transaction(connection, logged)
+            await log_ended(connection, ended)
         for channel in channels:
             self._channels.pop(channel, None)
-        return logged
 
     def _change_columns(self, changes: dict[str, tuple[Call, list[Happening]]]) -> list[list[Any]]:
         happenings = [happening for _, happened in changes.values() for happening in happened]

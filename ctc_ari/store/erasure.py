@@ -76,7 +76,7 @@ _REMOVE_DELIVERIES = """
         and ($3::boolean or payload ~ $4)
     returning 1
 """
-_NOT_DUE = "delete from log_due where linkedid = any ($1)"
+_ALONE = "select from log_due where linkedid = any ($1) order by linkedid for update"
 
 #: Columns by which records are put together; none of them holds what a person was called or dialled.
 _KEPT = frozenset({"linkedid", "uniqueid", "eventtype", "disposition", "amaflags"})
@@ -173,7 +173,7 @@ async def _blank_linked(connection: Connection, linkedids: Sequence[str], traces
     if not linkedids:
         return Erased()
     #: First: whoever completes the log from the records waits until they are blank, or is waited for.
-    await connection.execute(_NOT_DUE, linkedids)
+    await connection.execute(_ALONE, linkedids)
     calls = await connection.fetch(_SNAPSHOTS, linkedids)
     for call in calls:
         snapshot: dict[str, Any] = _decode(call["snapshot"])
