@@ -47,7 +47,8 @@ async def calling(session: aiohttp.ClientSession, app: str, endpoint: str) -> As
         yield heard
         async with session.delete(f"ari/channels/{app}"):
             pass
-        listening.cancel()
+        await events.close()
+        await listening
 
 
 @pytest.fixture
@@ -66,7 +67,8 @@ async def session(
 async def test_each_number_does_what_it_says(session: aiohttp.ClientSession) -> None:
     async def outcome(number: int, endpoint: str, then: bool) -> str:
         """What happened first; with `then` also what happened after it."""
-        async with calling(session, f"test-{number}", endpoint) as heard:
+        #: No channel's id may begin with another's.
+        async with calling(session, f"test-{number:02}", endpoint) as heard:
             try:
                 first = await asyncio.wait_for(heard.get(), ASKED_AFTER)
             except TimeoutError:
