@@ -34,7 +34,7 @@ RETRY_SECONDS = 0.5
 LINGER_SECONDS = 0.05
 #: What somebody wished follows a request to Asterisk, and to write it at once would keep that one's answer waiting.
 URGENT_SECONDS = 0.005
-#: Seconds a start waits until what an earlier process left is written.
+#: Seconds after which a start says again that what an earlier process left is not written yet.
 RECOVER_SECONDS = 60.0
 #: Changes that the database has not taken after so many seconds go to the disk meanwhile.
 SPOOL_AFTER = 0.2
@@ -290,10 +290,7 @@ class PostgresCallStore:
                 tasks.create_task(self._keep_spool(self._spool), name="store-spool")
 
     async def recover(self) -> None:
-        """Write what an earlier process could not; before calls are loaded, and while `run` runs.
-
-        Raises DatabaseUnreachable.
-        """
+        """Write what an earlier process could not, however long the database is away; before calls are loaded."""
         left = await asyncio.to_thread(self._spool.read) if self._spool else []
         if not left:
             return
@@ -301,9 +298,8 @@ class PostgresCallStore:
         for entry in left:
             self.save(*entry.restored())
         self._spooled = self._made
-        await self.flush(RECOVER_SECONDS)
-        if self._changes or self._writing:
-            raise DatabaseUnreachable
+        while self._changes or self._writing:
+            await self.flush(RECOVER_SECONDS)
 
     async def flush(self, seconds: float) -> None:
         """Wait, no longer than this, until all changes are written."""
