@@ -34,7 +34,6 @@ PURE = [
 
 #: Modules without a test file of their own name, and the one that tests them.
 TESTED_ELSEWHERE = {
-    "ctc_ari.app": "integration/test_survives.py",
     "ctc_ari.ari.failure": "ari/test_gateway.py",
     "ctc_ari.calls.commands": "calls/test_desk.py",
     "ctc_ari.calls.effects": "calls/test_engine.py",
@@ -51,6 +50,7 @@ TESTED_ELSEWHERE = {
     "ctc_ari.log.house": "log/test_cdr.py",
     "ctc_ari.log.row": "log/test_calls.py",
     "ctc_ari.logs": "http/test_observe.py",
+    "ctc_ari.store.call_rows": "store/test_calls.py",
     "ctc_ari.webhooks.sender": "webhooks/test_worker.py",
 }
 #: Folders whose modules are tested together.
