@@ -77,7 +77,7 @@ PUBLIC = {
         "recording_name side_bridge_id"
     ),
     "ctc_ari.log.cdr": "House is_complete row_of_records",
-    "ctc_ari.log.keep": "Known Wait checked row_now",
+    "ctc_ari.log.keep": "LONGEST_CALL Known Wait row_now",
     "ctc_ari.log.row": "Disposition LogAgent LogRow LogTransfer Quality Recorded disposition_of",
     "ctc_ari.calls.outcomes": "agent_outcome customer_outcome tone_for transfer_outcome",
     "ctc_ari.calls.policy": "Admission RecentCalls",

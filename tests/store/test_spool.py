@@ -13,6 +13,7 @@ from ctc_ari.calls.ports import Happening
 from ctc_ari.errors import SetupError
 from ctc_ari.store.spool import Spool, Spooled
 from tests.calls.builders import NOW
+from tests.store.test_log import over, talking
 
 Opens = Callable[[], Spool]
 
