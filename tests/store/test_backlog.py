@@ -8,7 +8,9 @@ from pathlib import Path
 
 from ctc_ari.calls.model import Phase
 from ctc_ari.calls.ports import Happening
+from ctc_ari.directory import ContactRecord
 from ctc_ari.store.calls import PostgresCallStore
+from ctc_ari.store.contacts import put_contact
 from ctc_ari.store.pool import open_pool
 from ctc_ari.store.spool import Spool
 from tests.calls.builders import NOW, a_call_in
@@ -50,7 +52,11 @@ async def test_database_dies_then_the_service_and_the_next_one_writes_everything
             second = PostgresCallStore(pool, url, spool=spool)
             task = asyncio.create_task(second.run())
             try:
+                async with pool.acquire() as connection:
+                    await put_contact(connection, ContactRecord("c1", "Carla", (call.number,)))
                 await second.recover()
+                spoken = await pool.fetchval("select extract(epoch from last_spoken_at)::float8 from contacts")
+                assert spoken == ended.ended_at, "the conversation was with her"
                 journal = await pool.fetch("select event from call_journal where call_id = $1 order by seq", call.id)
                 assert [row["event"] for row in journal] == ["call.answered", "call.ended"]
                 assert await pool.fetchval("select array_agg(id) from call_log") == [call.id]
