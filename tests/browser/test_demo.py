@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,18 @@ from tests.panel.modules import installed
 PATIENCE = 20_000
 
 
+@dataclass
+class Demo:
+    """What a running one tells to open, what to ask that a customer calls, and, once it has ended, all it said then."""
+
+    desk: str
+    trigger: str
+    story: str = ""
+
+
 @asynccontextmanager
-async def demo(folder: Path) -> AsyncIterator[tuple[str, str]]:
-    """A running demo: the desk's address, and the line with which a customer calls it."""
+async def demo(folder: Path) -> AsyncIterator[Demo]:
+    """As `make demo` runs it."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "ctc_ari", "demo", "--port", str(random.randrange(20000, 30000)),
         cwd=folder, stdout=asyncio.subprocess.PIPE,
@@ -47,10 +57,14 @@ async def demo(folder: Path) -> AsyncIterator[tuple[str, str]]:
         address, trigger = re.search(r"Open (http://\S+) in", told), re.search(r"curl -X POST (http://\S+)", told)
         assert address, told
         assert trigger, told
-        yield address[1], trigger[1]
-    finally:
+        running = Demo(address[1], trigger[1])
+        yield running
         process.send_signal(signal.SIGINT)
-        await asyncio.wait_for(process.communicate(), 20)
+        running.story = (await asyncio.wait_for(process.communicate(), 20))[0].decode()
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGINT)
+            await asyncio.wait_for(process.communicate(), 20)
 
 
 def page_of(window: Window) -> Locator:
@@ -94,13 +108,13 @@ async def opened(browser: Browser, address: str, query: str = "", **context: Any
 
 
 async def test_a_newcomer_talks_holds_transfers_and_sees_it(tmp_path: Path) -> None:
-    async with demo(tmp_path) as (address, _), launched(microphone=microphone(tmp_path)) as browser:
-        window = await opened(browser, address)
+    async with demo(tmp_path) as running, launched(microphone=microphone(tmp_path)) as browser:
+        window = await opened(browser, running.desk)
         await window.ready(PATIENCE / 1000)
         page = window.page
         await page.get_by_role("link", name="Grace Hopper").click()
         await page.get_by_role("button", name="Call +44 20 7946 0001").click()
-        await window.mode("talking")
+        await window.mode("talking", PATIENCE / 1000)
         #: She says hello, asks for a name, and repeats what she hears.
         assert (await window.hears(1.5))["level"] > 0.001
         await window.until_hears(MICROPHONE, timeout=20)
@@ -113,9 +127,9 @@ async def test_a_newcomer_talks_holds_transfers_and_sees_it(tmp_path: Path) -> N
         await window.control("transfer")
         await window.panel.locator("input").fill("alice")
         await window.press("Ask first: Alice")
-        await window.says("talks with you")
+        await window.says("talks with you", PATIENCE / 1000)
         #: Alice's phone sends back what it hears.
-        await window.until_hears(MICROPHONE, timeout=8)
+        await window.until_hears(MICROPHONE, timeout=20)
         await window.control("complete")
         await window.mode("wrap_up")
         await shows(page_of(window), "With Alice now")
@@ -124,11 +138,11 @@ async def test_a_newcomer_talks_holds_transfers_and_sees_it(tmp_path: Path) -> N
 
 async def test_a_customer_calls_is_missed_and_is_handed_to_a_colleague(tmp_path: Path) -> None:
     async with (
-        demo(tmp_path) as (address, trigger),
+        demo(tmp_path) as running,
         launched(microphone=microphone(tmp_path)) as browser,
         aiohttp.ClientSession() as terminal,
     ):
-        carol = await opened(browser, address)
+        carol = await opened(browser, running.desk)
         await carol.ready(PATIENCE / 1000)
         await shows(page_of(carol), "Hello, Carol")
 
@@ -139,12 +153,12 @@ async def test_a_customer_calls_is_missed_and_is_handed_to_a_colleague(tmp_path:
         await shows(carol.page.locator("#missed"), "1 missed")
         await shows(page_of(carol).locator(".entry"), "Missed, caller gave up")
 
-        dave = await opened(browser, address, "?agent=dave@getdesk.example")
+        dave = await opened(browser, running.desk, "?agent=dave@getdesk.example")
         await dave.ready(PATIENCE / 1000)
-        assert (await terminal.post(trigger)).status == 201
+        assert (await terminal.post(running.trigger)).status == 201
         await shows(page_of(carol).locator("h1"), "Grace Hopper")
         await carol.press("Answer")
-        await carol.mode("talking")
+        await carol.mode("talking", PATIENCE / 1000)
         await carol.until_hears(MICROPHONE, timeout=20)
         await carol.control("recording")
         await shows(page_of(carol), "Recording")
@@ -153,9 +167,9 @@ async def test_a_customer_calls_is_missed_and_is_handed_to_a_colleague(tmp_path:
         await carol.press("Ask first: Dave")
         await shows(page_of(dave).locator("h1"), "Grace Hopper")
         await page_of(dave).get_by_role("button", name="Answer").click()
-        await carol.says("talks with you")
+        await carol.says("talks with you", PATIENCE / 1000)
         await carol.control("complete")
-        await carol.mode("wrap_up")
+        await carol.mode("wrap_up", PATIENCE / 1000)
         await dave.until_hears(MICROPHONE, timeout=20)
         await shows(page_of(dave), "Handed over to you")
         await dave.press("Hang up")
@@ -169,7 +183,10 @@ async def test_a_customer_calls_is_missed_and_is_handed_to_a_colleague(tmp_path:
         await carol.page.get_by_label("Outcome").first.select_option(label="Missed, caller gave up")
         await expect(page_of(carol).locator(".entry")).to_have_count(1, timeout=PATIENCE)
         assert not carol.complaints + dave.complaints
-        await look_around(browser, address)
+        await look_around(browser, running.desk)
+    assert "incoming  +442079460007 calls +442079460103" in running.story
+    assert "Margaret Hamilton gave up; Carol missed the call" in running.story
+    assert running.story.endswith("Stopped; nothing is left running.\n")
 
 
 async def look_around(browser: Browser, address: str) -> None:

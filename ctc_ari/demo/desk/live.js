@@ -6,6 +6,9 @@ import { REASONS } from './words.js';
 /** Call id -> {call, steps: [{at, text}]}, until the call stands in the log. */
 export const live = new Map();
 
+/** Milliseconds for which a call that somebody else may have taken is still shown. */
+const AFTER_OFFER = 8000;
+
 let me = null;
 
 /** Somebody else has the customer, and would hand her over to me. */
@@ -36,7 +39,7 @@ const STEPS = {
 /** In a few words, how it is now. */
 export const state = (call) => {
   if (call.end_reason === 'transferred') return `With ${target(call)} now`;
-  if (call.state === 'ended') return 'Ended';
+  if (call.state === 'ended') return call.answered_at ? 'Ended' : 'Not answered';
   if (open(call)) return toMe(call) ? `${call.agent.name} hands over to you` : `Waits for ${target(call)}`;
   if (call.state === 'talking') return call.held ? 'On hold' : 'On the line';
   return call.direction === 'inbound' ? 'Calls you' : 'Is being called';
@@ -61,8 +64,12 @@ export const watch = async (agent) => {
       tell();
     });
   }
-  // It rings elsewhere now, or is over.
-  addEventListener('ctc:call-offer-ended', ({ detail: { call } }) => live.delete(call.id) && tell());
+  // It rings elsewhere now, or is over; here nobody hears how it goes on.
+  addEventListener('ctc:call-offer-ended', ({ detail: { call } }) => {
+    keep({ ...call, state: 'ended' }, 'Your phone stopped ringing');
+    setTimeout(() => live.get(call.id)?.call.state === 'ended' && live.delete(call.id) && tell(), AFTER_OFFER);
+    tell();
+  });
   // Written, with all that its transfers made of it.
   addEventListener('ctc:call-logged', ({ detail: { call } }) => {
     for (const id of call.calls) live.delete(id);
