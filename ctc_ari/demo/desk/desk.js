@@ -92,6 +92,7 @@ addEventListener('ctc:call-logged', ({ detail: { call } }) => {
 });
 // The panel does not say when notes are saved: after a call, look again whenever something was clicked in it.
 panel.addEventListener('click', after(1000, () => live.size === 0 && page?.logged?.().catch(() => {})));
+addEventListener('ctc:ready', () => page?.logged?.().catch(() => {}));
 addEventListener('desk:calls', () => page?.changed?.());
 addEventListener('hashchange', show);
 

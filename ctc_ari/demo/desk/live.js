@@ -8,6 +8,8 @@ export const live = new Map();
 
 /** Milliseconds for which a call that somebody else may have taken is still shown. */
 const AFTER_OFFER = 8000;
+/** Milliseconds after which live calls are compared with the service's. */
+const AGAIN = 20_000;
 
 let me = null;
 
@@ -55,6 +57,13 @@ const keep = (call, text) => {
   if (toMe(call) && !open(call)) live.delete(call.id);
 };
 
+const compare = async () => {
+  const up = new Map((await api('calls')).calls.map((call) => [call.id, call]));
+  for (const [id, { call }] of live) if (!up.has(id) && call.state !== 'ended') live.delete(id);
+  for (const call of up.values()) keep(call);
+  tell();
+};
+
 /** Begins to listen for that agent, with the calls that are up already. */
 export const watch = async (agent) => {
   me = agent;
@@ -75,8 +84,10 @@ export const watch = async (agent) => {
     for (const id of call.calls) live.delete(id);
     tell();
   });
-  for (const call of (await api('calls')).calls) keep(call);
-  tell();
+  // What happened while the connection was away is told to nobody.
+  addEventListener('ctc:ready', () => compare().catch(() => {}));
+  setInterval(() => live.size > 0 && compare().catch(() => {}), AGAIN);
+  await compare();
 };
 
 /** The live calls with that contact, or that number. */
