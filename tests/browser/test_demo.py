@@ -180,6 +180,9 @@ async def test_a_customer_calls_is_missed_and_is_handed_to_a_colleague(tmp_path:
         await plays(page_of(carol).locator("audio"))
         await carol.page.get_by_role("link", name="Calls").click()
         await expect(page_of(carol).locator(".entry")).to_have_count(2, timeout=PATIENCE)
+        async with carol.page.expect_download() as saved:
+            await carol.page.get_by_role("button", name="Save as CSV").click()
+        assert (await (await saved.value).path()).read_text(encoding="utf-8").count("Grace Hopper") == 1
         await carol.page.get_by_label("Outcome").first.select_option(label="Missed, caller gave up")
         await expect(page_of(carol).locator(".entry")).to_have_count(1, timeout=PATIENCE)
         assert not carol.complaints + dave.complaints

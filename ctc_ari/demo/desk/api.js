@@ -14,7 +14,9 @@ export const signIn = async () => {
 /** An answer of the API. Throws an Error that says what is wrong. */
 export const fetchApi = async (path, accept = 'application/json') => {
   const ask = () => fetch(new URL(path, `${signedIn.base}/api/v1/`), { headers: { Authorization: `Bearer ${signedIn.session}`, Accept: accept } });
-  let answer = await ask();
+  let answer = await ask().catch(() => {
+    throw new Error('The telephone service cannot be reached.');
+  });
   if (answer.status === 401) {
     await signIn();
     answer = await ask();
