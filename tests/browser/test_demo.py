@@ -185,6 +185,12 @@ async def test_a_customer_calls_is_missed_and_is_handed_to_a_colleague(tmp_path:
         assert (await (await saved.value).path()).read_text(encoding="utf-8").count("Grace Hopper") == 1
         await carol.page.get_by_label("Outcome").first.select_option(label="Missed, caller gave up")
         await expect(page_of(carol).locator(".entry")).to_have_count(1, timeout=PATIENCE)
+
+        await carol.page.goto(f"{running.desk}/#/numbers/+447700900199")
+        await carol.page.get_by_label("Name of the new contact").fill("Radia Perlman")
+        await carol.page.get_by_role("button", name="Save as contact").click()
+        await shows(page_of(carol).locator("h1"), "Radia Perlman")
+        await shows(carol.page.locator("#contacts"), "Radia Perlman")
         assert not carol.complaints + dave.complaints
         await look_around(browser, running.desk)
     assert "incoming  +442079460007 calls +442079460103" in running.story

@@ -38,7 +38,7 @@ const asked = ({ from, until, ...rest }) => {
 
 const save = async (query) => {
   const given = new URLSearchParams(Object.entries(asked(query)).filter(([, value]) => value));
-  const csv = await (await fetchApi(`call-log?${given}`, 'text/csv')).blob();
+  const csv = await (await fetchApi(`call-log?${given}`, { headers: { Accept: 'text/csv' } })).blob();
   const link = el('a', { href: URL.createObjectURL(csv), download: 'calls.csv' });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);

@@ -49,6 +49,7 @@ export const startList = async () => {
     el('ul', { id: 'contacts' }),
   );
   addEventListener('desk:calls', draw);
+  addEventListener('desk:contacts', () => search().catch(trouble));
   await search();
 };
 

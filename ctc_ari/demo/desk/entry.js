@@ -14,7 +14,7 @@ const recording = (path, number) => {
   const button = el('button', { type: 'button', class: 'button small', onclick: async () => {
     button.disabled = true;
     try {
-      const sound = URL.createObjectURL(await (await fetchApi(path, 'audio/wav')).blob());
+      const sound = URL.createObjectURL(await (await fetchApi(path)).blob());
       const player = el('audio', { controls: true, src: sound, 'aria-label': `Recording ${number}` });
       button.replaceWith(player);
       await player.play();

@@ -90,5 +90,5 @@ export const watch = async (agent) => {
   await compare();
 };
 
-/** The live calls with that contact, or that number. */
-export const liveWith = ({ id, number }) => [...live.values()].filter(({ call }) => (id ? call.contact?.id === id : call.number === number));
+/** The live calls with that contact, or with a number that nobody has. */
+export const liveWith = ({ id, numbers }) => [...live.values()].filter(({ call }) => (call.contact ? call.contact.id === id : numbers.some(({ number }) => number === call.number)));
