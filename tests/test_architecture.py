@@ -55,9 +55,9 @@ TESTED_ELSEWHERE = {
 }
 #: Folders whose modules are tested together.
 TESTED_TOGETHER = {
-    "ctc_ari.cli": "test_cli.py",
+    "ctc_ari.cli": "cli",
     "ctc_ari.config": "test_config.py",
-    "ctc_ari.demo": "test_cli.py",
+    "ctc_ari.demo": "browser/test_demo.py",
     "ctc_ari.http": "http",
     "ctc_ari.panel": "panel",
     "ctc_ari.runtime": "runtime",

@@ -173,6 +173,7 @@ def _welcome(address: str, desk: str, carrier: str, token: str, config: Config) 
     _say(f"\nYour own softphone: user {bob.extension}, password {bob.sip_password}, server {config.asterisk.sip_bind};")
     _say(f"then put email={OWN_PHONE} into the line above.")
     _say(f"The API, to read and to try: {address}/docs")
+    _say(f"With Postman (docs/postman.md): base_url {address}, token {token}")
     _say("Ctrl-C stops everything.\n")
 
 

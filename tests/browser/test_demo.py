@@ -3,13 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import re
-import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,47 +17,11 @@ from ctc_ari.demo.carrier import SimulatedCarrier
 from ctc_ari.demo.sample import CALLERS
 from tests.browser.chromium import launched
 from tests.browser.stage import MICROPHONE, SPY, Window, microphone
+from tests.demos import demo
 from tests.panel.modules import installed
 
 #: Milliseconds; a busy machine takes its time.
 PATIENCE = 20_000
-
-
-@dataclass
-class Demo:
-    """What a running one tells to open, what to ask that a customer calls, and, once it has ended, all it said then."""
-
-    desk: str
-    trigger: str
-    story: str = ""
-
-
-@asynccontextmanager
-async def demo(folder: Path) -> AsyncIterator[Demo]:
-    """As `make demo` runs it."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "ctc_ari", "demo", "--port", str(random.randrange(20000, 30000)),
-        cwd=folder, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout
-    try:
-        told = ""
-        async with asyncio.timeout(120):
-            while "Ctrl-C stops" not in told:
-                line = await process.stdout.readline()
-                assert line, told
-                told += line.decode()
-        address, trigger = re.search(r"Open (http://\S+) in", told), re.search(r"curl -X POST (http://\S+)", told)
-        assert address, told
-        assert trigger, told
-        running = Demo(address[1], trigger[1])
-        yield running
-        process.send_signal(signal.SIGINT)
-        running.story = (await asyncio.wait_for(process.communicate(), 20))[0].decode()
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGINT)
-            await asyncio.wait_for(process.communicate(), 20)
 
 
 def page_of(window: Window) -> Locator:
@@ -108,8 +65,8 @@ async def opened(browser: Browser, address: str, query: str = "", **context: Any
 
 
 async def test_a_newcomer_talks_holds_transfers_and_sees_it(tmp_path: Path) -> None:
-    async with demo(tmp_path) as running, launched(microphone=microphone(tmp_path)) as browser:
-        window = await opened(browser, running.desk)
+    async with demo(tmp_path) as there, launched(microphone=microphone(tmp_path)) as browser:
+        window = await opened(browser, there.page)
         await window.ready(PATIENCE / 1000)
         page = window.page
         await page.get_by_role("link", name="Grace Hopper").click()
@@ -138,11 +95,11 @@ async def test_a_newcomer_talks_holds_transfers_and_sees_it(tmp_path: Path) -> N
 
 async def test_a_customer_calls_is_missed_and_is_handed_to_a_colleague(tmp_path: Path) -> None:
     async with (
-        demo(tmp_path) as running,
+        demo(tmp_path) as there,
         launched(microphone=microphone(tmp_path)) as browser,
         aiohttp.ClientSession() as terminal,
     ):
-        carol = await opened(browser, running.desk)
+        carol = await opened(browser, there.page)
         await carol.ready(PATIENCE / 1000)
         await shows(page_of(carol), "Hello, Carol")
 
@@ -153,9 +110,9 @@ async def test_a_customer_calls_is_missed_and_is_handed_to_a_colleague(tmp_path:
         await shows(carol.page.locator("#missed"), "1 missed")
         await shows(page_of(carol).locator(".entry"), "Missed, caller gave up")
 
-        dave = await opened(browser, running.desk, "?agent=dave@getdesk.example")
+        dave = await opened(browser, there.page, "?agent=dave@getdesk.example")
         await dave.ready(PATIENCE / 1000)
-        assert (await terminal.post(running.trigger)).status == 201
+        assert (await terminal.post(there.carrier)).status == 201
         await shows(page_of(carol).locator("h1"), "Grace Hopper")
         await carol.press("Answer")
         await carol.mode("talking", PATIENCE / 1000)
@@ -186,16 +143,16 @@ async def test_a_customer_calls_is_missed_and_is_handed_to_a_colleague(tmp_path:
         await carol.page.get_by_label("Outcome").first.select_option(label="Missed, caller gave up")
         await expect(page_of(carol).locator(".entry")).to_have_count(1, timeout=PATIENCE)
 
-        await carol.page.goto(f"{running.desk}/#/numbers/+447700900199")
+        await carol.page.goto(f"{there.page}/#/numbers/+447700900199")
         await carol.page.get_by_label("Name of the new contact").fill("Radia Perlman")
         await carol.page.get_by_role("button", name="Save as contact").click()
         await shows(page_of(carol).locator("h1"), "Radia Perlman")
         await shows(carol.page.locator("#contacts"), "Radia Perlman")
         assert not carol.complaints + dave.complaints
-        await look_around(browser, running.desk)
-    assert "incoming  +442079460007 calls +442079460103" in running.story
-    assert "Margaret Hamilton gave up; Carol missed the call" in running.story
-    assert running.story.endswith("Stopped; nothing is left running.\n")
+        await look_around(browser, there.page)
+    assert "incoming  +442079460007 calls +442079460103" in there.story
+    assert "Margaret Hamilton gave up; Carol missed the call" in there.story
+    assert there.story.endswith("Stopped; nothing is left running.\n")
 
 
 async def look_around(browser: Browser, address: str) -> None:
