@@ -114,7 +114,7 @@ async def test_a_customer_calls_is_missed_and_is_handed_to_a_colleague(tmp_path:
         await dave.ready(PATIENCE / 1000)
         assert (await terminal.post(there.carrier)).status == 201
         await shows(page_of(carol).locator("h1"), "Grace Hopper")
-        await carol.press("Answer")
+        await carol.control("answer")
         await carol.mode("talking", PATIENCE / 1000)
         await carol.until_hears(MICROPHONE, timeout=20)
         await carol.control("recording")
@@ -129,7 +129,7 @@ async def test_a_customer_calls_is_missed_and_is_handed_to_a_colleague(tmp_path:
         await carol.mode("wrap_up", PATIENCE / 1000)
         await dave.until_hears(MICROPHONE, timeout=20)
         await shows(page_of(dave), "Handed over to you")
-        await dave.press("Hang up")
+        await dave.control("hangup")
 
         for window in (carol, dave):
             await shows(page_of(window).locator(".entry").first, "Transferred to Dave")

@@ -9,7 +9,7 @@ export const live = new Map();
 /** Milliseconds for which a call that somebody else may have taken is still shown. */
 const AFTER_OFFER = 8000;
 /** Milliseconds after which live calls are compared with the service's. */
-const AGAIN = 20_000;
+const AGAIN = 5000;
 
 let me = null;
 
@@ -31,6 +31,7 @@ const STEPS = {
   'call-resumed': () => 'Back in the conversation',
   'call-recording-started': () => 'Recording',
   'call-recording-stopped': () => 'Recording stopped',
+  'transfer-offered': (call) => `${call.agent.name} hands over, your phone rings`,
   'call-transfer-started': (call) => (toMe(call) ? `${call.agent.name} hands over, your phone rings` : `${target(call)} is being called`),
   'call-transfer-answered': (call) => (toMe(call) ? `${call.agent.name} talks with you first` : `${target(call)} talks with you`),
   'call-transfer-cancelled': (call) => (call.transfer?.state === 'failed' ? `${target(call)}: ${(call.transfer.reason ?? 'failed').replaceAll('_', ' ')}` : 'Transfer taken back'),
@@ -57,7 +58,8 @@ const keep = (call, text) => {
   if (toMe(call) && !open(call)) live.delete(call.id);
 };
 
-const compare = async () => {
+/** What happened to a colleague's call, or while the connection was away, is told to nobody here. */
+export const compare = async () => {
   const up = new Map((await api('calls')).calls.map((call) => [call.id, call]));
   for (const [id, { call }] of live) if (!up.has(id) && call.state !== 'ended') live.delete(id);
   for (const call of up.values()) keep(call);
@@ -84,7 +86,7 @@ export const watch = async (agent) => {
     for (const id of call.calls) live.delete(id);
     tell();
   });
-  // What happened while the connection was away is told to nobody.
+  addEventListener('ctc:transfer-ended', ({ detail: { call } }) => live.delete(call.id) && tell());
   addEventListener('ctc:ready', () => compare().catch(() => {}));
   setInterval(() => live.size > 0 && compare().catch(() => {}), AGAIN);
   await compare();
