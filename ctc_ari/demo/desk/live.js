@@ -1,6 +1,7 @@
 // Calls as they happen. The panel tells them as DOM events; whoever shows them listens to `desk:calls`.
 
 import { api } from './api.js';
+import { find } from './dom.js';
 import { REASONS } from './words.js';
 
 /** Call id -> {call, steps: [{at, text}]}, until the call stands in the log. */
@@ -58,11 +59,13 @@ const keep = (call, text) => {
   if (toMe(call) && !open(call)) live.delete(call.id);
 };
 
-/** What happened to a colleague's call, or while the connection was away, is told to nobody here. */
+/** What happened while the connection was away is told to nobody, and of a colleague's call only that it is offered and over. */
 export const compare = async () => {
   const up = new Map((await api('calls')).calls.map((call) => [call.id, call]));
-  for (const [id, { call }] of live) if (!up.has(id) && call.state !== 'ended') live.delete(id);
+  for (const [id, { call }] of live) if (!up.has(id) && call.state !== 'ended' && !toMe(call)) live.delete(id);
   for (const call of up.values()) keep(call);
+  const handedOver = find('ctc-panel').state?.handover;
+  if (handedOver) keep(handedOver);
   tell();
 };
 
