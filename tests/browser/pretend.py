@@ -42,9 +42,9 @@ def past(name: str | None, number: str, direction: str, minutes: int, talk: int,
     while hour < 0:
         hour, day = hour + 24, day - 1
     return {
-        "id": f"past-{minutes}", "direction": direction, "number": number,
-        "contact": {"id": f"c-{minutes}", "name": name} if name else None,
-        "disposition": "answered" if talk else "no_answer", "talk_seconds": talk,
+        "id": f"past-{minutes}", "calls": [f"past-{minutes}"], "direction": direction, "number": number,
+        "contact": {"id": f"c-{minutes}", "name": name} if name else None, "agents": [{**ANNA, "talked": talk > 0}],
+        "disposition": "answered" if talk else "no_answer", "talk_seconds": talk, "notes": None, "outcome": None,
         "started_at": f"2026-03-{day:02}T{hour:02}:{minute:02}:00.000Z", **more,
     }  # fmt: skip
 
@@ -53,7 +53,7 @@ RECENT = [
     past("Grace Hopper", "+442079460011", "outbound", 12, 251),
     past("Katherine Johnson", "+442079460012", "inbound", 47, 0, disposition="missed"),
     past(None, "+442079460013", "inbound", 95, 62),
-    past("Ada Lovelace, Analytical Engines Ltd", "+442079460014", "outbound", 160, 0, disposition="customer_busy"),
+    past("Ada Lovelace, Analytical Engines Ltd", "+442079460014", "outbound", 160, 0, disposition="busy"),
     past("Søren Żółć-Åkesson", "+442079460015", "inbound", 1300, 1804),
 ]
 CONTACTS = [
