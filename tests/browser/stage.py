@@ -104,6 +104,17 @@ class Window:
         """The panel can place calls from where it is."""
         await self.says("Ready", timeout)
 
+    async def line(self, *wanted: str, timeout: float = 4.0) -> None:
+        """Wait until the telephone in this window does that (`rings`, `talks`, …)."""
+        try:
+            await self.page.wait_for_function(
+                "(wanted) => wanted.includes(document.querySelector('ctc-panel').state?.line)",
+                arg=[*wanted],
+                timeout=timeout * 1000,
+            )
+        except PlaywrightError:
+            raise AssertionError(f"never {wanted}: {await self.state()}, {self.complaints}") from None
+
     async def state(self) -> dict[str, Any]:
         """What the panel holds for true."""
         found: dict[str, Any] = await self.page.evaluate("document.querySelector('ctc-panel').state")
@@ -222,7 +233,7 @@ async def crm(port: int) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def stage(pbx: Exchange, server: databases.Server, folder: Path) -> AsyncIterator[Stage]:
-    """Everything, with Anna, who has a desk phone that answers and may use her browser."""
+    """Everything, with Anna, who has a desk phone that answers and may use her browser, and Wanda, who usually does."""
     assert SCRIPT.exists(), "the panel was not built: run scripts/install.py again"
     called = number("answers").removeprefix("+")
     async with AsyncExitStack() as stack:
@@ -243,5 +254,7 @@ async def stage(pbx: Exchange, server: databases.Server, folder: Path) -> AsyncI
         )
         await desk.hire("anna", f"sip:answers@127.0.0.1:{pbx.agents.port}")
         await desk.hire("ines", f"sip:rings@127.0.0.1:{pbx.agents.port}")
+        await desk.hire("wanda", f"sip:rings@127.0.0.1:{pbx.agents.port}")
+        await desk.api("PATCH", f"/api/v1/agents/{email('wanda')}", json={"device": "web"})
         browser = await stack.enter_async_context(launched(microphone=microphone(folder)))
         yield Stage(desk, customer, origin, browser)
