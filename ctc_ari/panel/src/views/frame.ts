@@ -45,6 +45,8 @@ export function head({ state, does, say, popOut }: View): TemplateResult {
 
 function condition(state: State, say: Language): [string, string] {
   if (state.link === 'lost') return ['', say.text('statusOffline')];
+  const handed = state.handover?.transfer?.state;
+  if (handed && state.calls.length === 0) return ['busy', say.text(handed === 'ringing' ? 'statusRinging' : 'statusOnCall')];
   if (state.line !== 'idle' && state.calls.length === 0) return ['busy', say.text(state.line === 'talks' ? 'statusOnCall' : 'statusRinging')];
   if (state.failing.length > 0 && state.calls.length === 0) return ['', say.text('statusOffline')];
   if (state.calls.length > 0) return ['busy', say.text(state.calls.some((call) => call.state === 'talking') ? 'statusOnCall' : 'statusRinging')];

@@ -1,8 +1,9 @@
 import { LitElement, css, html, nothing } from 'lit';
 import type { TemplateResult } from 'lit';
 import type { Controller } from '../core/controller.ts';
-import { Meter, Ringer, choose, chosen, listDevices, openMicrophone } from '../phone/audio.ts';
+import { Meter, Ringer, choose, chosen, listDevices, microphoneTrouble, openMicrophone } from '../phone/audio.ts';
 import type { Devices } from '../phone/audio.ts';
+import type { Microphone } from '../core/state.ts';
 import type { Language } from '../texts/language.ts';
 import { icon } from './icons.ts';
 import { title } from './pieces.ts';
@@ -61,7 +62,7 @@ export class AudioSettings extends LitElement {
     return html`<div class="page">
       ${title(say.text('settings'), say, () => does.store.dispatch({ type: 'screen', screen: 'home' }))}
       <p class="soft">${say.text('webOnly')}</p>
-      ${this.refused ? html`<button class="pill main" @click=${() => this.#listen()}>${icon('microphone')}${say.text('allowMicrophone')}</button>` : nothing}
+      ${this.refused && does.store.state.device === 'desk' ? html`<button class="pill main" @click=${() => this.#listen()}>${icon('microphone')}${say.text('allowMicrophone')}</button>` : nothing}
       <div>
         <label for="microphone">${say.text('microphone')}</label>
         <select id="microphone" @change=${this.#chooseMicrophone}>
@@ -99,13 +100,19 @@ export class AudioSettings extends LitElement {
     try {
       const stream = this.does.phone.input ?? (this.#own = await openMicrophone());
       if (!this.isConnected) return this.#quiet();
-      this.refused = false;
+      this.#tell('ready');
       this.#meter = new Meter(stream);
       this.#draw();
-    } catch {
-      this.refused = true;
+    } catch (error) {
+      this.#tell(microphoneTrouble(error));
     }
     await this.#look();
+  }
+
+  /** The panel says what to do. */
+  #tell(microphone: Microphone): void {
+    this.refused = microphone !== 'ready';
+    this.does.store.dispatch({ type: 'microphone', microphone });
   }
 
   #draw = (): void => {

@@ -126,9 +126,10 @@ export const parts = css`
   .banner .actions { display: flex; flex-wrap: wrap; gap: 4px 16px; margin-top: 2px; }
 
   .body { container-type: size; flex: 1; display: flex; flex-direction: column; min-height: 0; overflow-y: auto; overscroll-behavior: contain; }
-  .page { display: flex; flex-direction: column; gap: 14px; padding: 16px; flex: 1; }
+  .page { display: flex; flex-direction: column; gap: 14px; padding: 16px; flex: 1; width: 100%; max-width: 560px; margin-inline: auto; }
   .title { display: flex; align-items: center; gap: 4px; margin: -6px 0 -4px -8px; font-weight: 600; font-size: 16px; }
 
+  .wrap { flex-wrap: wrap; }
   .between { justify-content: space-between; min-height: 32px; }
   .tabs { display: inline-flex; gap: 2px; }
   .tab { min-height: 32px; padding: 0 12px; border-radius: 16px; font-size: 13px; font-weight: 600; color: var(--soft); }

@@ -1,6 +1,6 @@
 import type { TemplateResult } from 'lit';
 import { html, nothing } from 'lit';
-import { dialable, plain, readable } from '../core/format.ts';
+import { between, dialable, duration, plain, readable } from '../core/format.ts';
 import type { Call, Transfer } from '../core/model.ts';
 import { keypad, listeners } from './call.ts';
 import { icon } from './icons.ts';
@@ -55,7 +55,7 @@ function party(name: string, faceOf: string | null, second: string, talks = fals
 
 /** A transfer is under way: who waits, who talks, and what can be done. */
 export function consulting(view: View, call: Call, transfer: Transfer): TemplateResult {
-  const { state, does, say } = view;
+  const { state, does, say, now } = view;
   if (state.screen === 'keypad') return keypad(view);
   const busy = state.pending.some((wish) => wish === 'complete' || wish === 'swap' || wish === 'cancel');
   const talks = transfer.state === 'talking';
@@ -65,7 +65,8 @@ export function consulting(view: View, call: Call, transfer: Transfer): Template
   const attended = transfer.mode === 'attended';
   const own = transfer.by === 'api';
   return html`<div class="page">
-    <div class="row between"><h2>${say.text('transfer')}</h2>${listeners(say, call)}</div>
+    <div class="row wrap between"><h2>${say.text('transfer')}</h2>${listeners(say, call)}
+      <span class="soft tabular" role="timer" aria-label=${say.text('duration')}>${duration(between(call.answered_at, now))}</span></div>
     ${party(called(say, call), call.contact?.name ?? null, say.text(withCustomer ? 'talksToYou' : 'waitsOnHold'), withCustomer)}
     ${party(name, transfer.agent?.name ?? null, talks ? say.text(withTarget ? 'talksToYou' : 'waitsOnHold') : say.text('transferRinging', { name }), withTarget)}
     ${attended
