@@ -1,6 +1,6 @@
 """Every state of the panel, drawn at a fixed moment: who can use it, and whether it still looks the same.
 
-`CTC_LOOKS=write` draws the pictures in `looks/` anew; `docs/images/panel.png` is made of some of them.
+`CTC_LOOKS=write` draws the pictures in `looks/` anew; then `python -m tests.browser.gallery` puts them into `docs/images`.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ async def keeping_notes(scene: Pretend) -> None:
 async def popping_out(scene: Pretend) -> None:
     await scene.page.evaluate("window.open = () => ({ closed: false })")
     await scene.window.press("Open in a window of its own")
-    await scene.window.says("The phone is in a window of its own")
+    await scene.window.says("Your phone is in a window of its own")
 
 
 async def signed_out(scene: Pretend) -> None:
@@ -281,6 +281,8 @@ async def scene(browser: Browser, name: str, *, width: int = 360, **query: str) 
 
 async def differing(browser: Browser, one: bytes, other: bytes) -> float:
     """The share of pixels that are not alike."""
+    if one == other:
+        return 0.0
     page = await browser.new_page()
     try:
         share: float = await page.evaluate(

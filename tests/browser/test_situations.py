@@ -211,7 +211,7 @@ async def test_popped_out_the_call_survives_a_crm_that_navigates(crm: Stage, con
     async with context.expect_page() as opened:
         await window.press("Open in a window of its own")
     out = Window(await opened.value)
-    await window.says("The phone is in a window of its own")
+    await window.says("Your phone is in a window of its own")
     await out.mode("idle")
     await out.use("web")
     await out.ready()

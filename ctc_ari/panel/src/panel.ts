@@ -8,6 +8,7 @@ import { after } from './views/after.ts';
 import { dialling, offer, talking } from './views/call.ts';
 import { banners, head } from './views/frame.ts';
 import { home } from './views/home.ts';
+import { icon } from './views/icons.ts';
 import { called } from './views/pieces.ts';
 import type { View } from './views/pieces.ts';
 import { parts, shape, tokens } from './views/styles.ts';
@@ -40,7 +41,7 @@ export class CtcPanel extends LitElement {
   #timer: ReturnType<typeof setInterval> | undefined;
   #say = new Language();
   #spoken = '';
-  #out = false;
+  #out: Window | null = null;
 
   constructor() {
     super();
@@ -80,12 +81,12 @@ export class CtcPanel extends LitElement {
       else if (data?.type === 'ctc:event') this.#tell(String(data.name), data.detail);
     };
     addEventListener('message', listen);
-    this.#poppedOut(true);
+    this.#poppedOut(opened);
     const watch = setInterval(() => {
       if (!opened.closed) return;
       clearInterval(watch);
       removeEventListener('message', listen);
-      this.#poppedOut(false);
+      this.#poppedOut(null);
     }, 500);
     return opened;
   }
@@ -112,7 +113,11 @@ export class CtcPanel extends LitElement {
 
   protected override render(): TemplateResult {
     const does = this.#does;
-    if (this.#out) return html`<section class="panel" data-mode="out"><div class="middle"><p>${this.#say.text('poppedOut')}</p></div></section>`;
+    if (this.#out)
+      return html`<section class="panel" aria-label=${this.#say.text('panel')} lang=${this.#say.tag} data-mode="out"><div class="middle">
+        <span class="face large" aria-hidden="true">${icon('popOut')}</span><p class="first">${this.#say.text('poppedOut')}</p>
+        <button class="pill" @click=${() => this.#out?.close()}>${this.#say.text('popIn')}</button>
+      </div></section>`;
     if (!does) return html`<div class="panel">${this.#signedOut()}</div>`;
     const view: View = { state: does.store.state, does, say: this.#say, now: Date.now() + does.skew, popOut: window.opener ? null : () => this.popOut() };
     const shown = mode(view.state);
@@ -151,7 +156,7 @@ export class CtcPanel extends LitElement {
   }
 
   #signedOut(): TemplateResult {
-    return html`<div class="middle"><p class="first">${this.#say.text('signedOut')}</p><p class="soft">${this.#say.text('signedOutHelp')}</p></div>`;
+    return html`<div class="middle"><span class="face large" aria-hidden="true">${icon('person')}</span><p class="first">${this.#say.text('signedOut')}</p><p class="soft">${this.#say.text('signedOutHelp')}</p></div>`;
   }
 
   /** For screen readers: what just changed, once. */
@@ -170,7 +175,7 @@ export class CtcPanel extends LitElement {
   }
 
   /** While the window is open it is the phone, and this element only says so. */
-  #poppedOut(out: boolean): void {
+  #poppedOut(out: Window | null): void {
     this.#out = out;
     this.#begin();
     this.requestUpdate();

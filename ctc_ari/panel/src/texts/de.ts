@@ -18,7 +18,8 @@ export const de: Texts = {
   deviceWeb: 'Dieser Computer',
   settings: 'Einstellungen',
   back: 'Zurück',
-  poppedOut: 'Das Telefon ist in einem eigenen Fenster. Schließen Sie es, um es wieder hier zu haben.',
+  poppedOut: 'Ihr Telefon ist in einem eigenen Fenster.',
+  popIn: 'Hierher zurückholen',
   popOut: 'In eigenem Fenster öffnen',
 
   searchOrNumber: 'Name oder Nummer',

@@ -17,7 +17,8 @@ export const en = {
   deviceWeb: 'This computer',
   settings: 'Settings',
   back: 'Back',
-  poppedOut: 'The phone is in a window of its own. Close that window to have it here again.',
+  poppedOut: 'Your phone is in a window of its own.',
+  popIn: 'Bring it back here',
   popOut: 'Open in a window of its own',
 
   searchOrNumber: 'Name or number',

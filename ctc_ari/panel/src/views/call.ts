@@ -69,7 +69,6 @@ export function talking(view: View, call: Call): TemplateResult {
   const busy = (wish: Wish): boolean => state.pending.includes(wish);
   const off = state.link !== 'open';
   const show = (screen: 'keypad' | 'transfer') => () => does.store.dispatch({ type: 'screen', screen });
-  const silent = call.device === 'web' && !state.soundHere && state.phone !== 'waiting' && !busy('device') && state.line === 'idle';
   const time = html`<span class="time tabular" role="timer" aria-label=${say.text('duration')}>${duration(between(call.answered_at, now))}</span>`;
   const badges = html`<div class="badges">
     ${call.held ? html`<span class="badge warn">${icon('pause')}${say.text('held')}</span>` : nothing}
@@ -79,9 +78,6 @@ export function talking(view: View, call: Call): TemplateResult {
   </div>`;
   return html`<div class="page">
     ${who(say, call, html`${time}${call.device === 'web' && !call.held ? bars(state.quality, say) : nothing}`, badges)}
-    ${silent
-      ? html`<div class="party"><span class="grow">${say.text('soundLost')}</span><button class="pill small main" @click=${() => does.here()}>${say.text('bringSound')}</button></div>`
-      : nothing}
     <div class="controls">
       ${control({ disabled: off, id: 'mute', symbol: call.muted ? 'microphoneOff' : 'microphone', label: say.text(call.muted ? 'unmute' : 'mute'), on: call.muted, busy: busy('mute'), press: () => does.toggle('mute') })}
       ${control({ disabled: off, id: 'hold', symbol: call.held ? 'play' : 'pause', label: say.text(call.held ? 'resume' : 'hold'), on: call.held, busy: busy('hold'), press: () => does.toggle('hold') })}

@@ -2,7 +2,7 @@ import type { TemplateResult } from 'lit';
 import { html, nothing } from 'lit';
 import type { Device } from '../core/model.ts';
 import type { State } from '../core/state.ts';
-import { obstacle } from '../core/state.ts';
+import { obstacle, silent } from '../core/state.ts';
 import type { Language } from '../texts/language.ts';
 import { icon } from './icons.ts';
 import type { View } from './pieces.ts';
@@ -66,6 +66,7 @@ export function banners(view: View): TemplateResult {
   const failed = state.calls.find((call) => call.transfer?.state === 'failed')?.transfer;
   return html`
     ${found ? banner(say.choice('obstacle', found, 'obstacle_phone_unavailable'), found === 'service_lost' ? 'bad' : '', remedies(view, found)) : nothing}
+    ${soundless(state) ? banner(say.text('soundLost'), '', html`<button class="link" @click=${() => does.here()}>${say.text('bringSound')}</button>`) : nothing}
     ${state.unsaved > 0 ? banner(say.text('unsaved'), 'note', nothing) : nothing}
     ${state.soundBlocked ? banner(say.text('soundBlocked'), '', html`<button class="link">${say.text('enableSound')}</button>`) : nothing}
     ${failed ? banner(say.text('transferFailed', { reason: say.choice('reason', failed.reason ?? '', 'reason_failed') }), '', nothing) : nothing}
@@ -78,6 +79,12 @@ export function banners(view: View): TemplateResult {
         )
       : nothing}
   `;
+}
+
+/** A conversation on this computer whose sound is nowhere, and nothing is being done about it. */
+function soundless(state: State): boolean {
+  const call = silent(state, false);
+  return call?.state === 'talking' && !state.pending.includes('device');
 }
 
 function remedies({ state, does, say }: View, found: string): TemplateResult | typeof nothing {

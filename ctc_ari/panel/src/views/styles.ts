@@ -219,6 +219,8 @@ export const parts = css`
   .meter i { display: block; height: 100%; width: 100%; background: var(--go); transform-origin: left; transform: scaleX(var(--level, 0)); transition: transform 0.06s linear; }
   .empty { text-align: center; color: var(--soft); padding: 28px 16px; }
   .middle { margin: auto; text-align: center; padding: 24px; display: flex; flex-direction: column; gap: 8px; align-items: center; }
+  .middle .first { font-weight: 600; }
+  .middle .face { background: var(--raised); color: var(--soft); margin-bottom: 8px; }
   .spinner { width: 28px; height: 28px; border-radius: 50%; border: 3px solid var(--line); border-top-color: var(--accent); animation: turn 0.9s linear infinite; }
   @keyframes turn { to { transform: rotate(1turn); } }
 

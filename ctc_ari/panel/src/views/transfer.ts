@@ -22,7 +22,7 @@ export function transferTo(view: View): TemplateResult {
     <ul class="list">
       ${number ? target(view, number, null, '') : nothing}
       ${state.colleagues.map((agent) => target(view, agent.email, agent.name || agent.email, agent.extension ?? ''))}
-      ${state.found.flatMap((contact) => contact.numbers.map((each) => target(view, each.number, contact.name, readable(each.number))))}
+      ${state.found.flatMap((contact) => contact.numbers.map((each) => target(view, each.number, contact.name, [readable(each.number), each.label].filter(Boolean).join(' · '))))}
     </ul>
     <p class="empty" role="status" ?hidden=${!nobody && !state.searching}>
       ${state.searching ? say.text('searching') : nobody ? say.text('nothingFound', { query: state.query.trim() }) : ''}
