@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
+from ctc_ari.calls.controls import music_of_our_own
 from ctc_ari.calls.effects import (
     Announce,
     BridgeLegs,
@@ -76,7 +77,7 @@ def _moved(call: Call, answered: LegAnswered, _now: float) -> Step:
     if call.moving_to is None or not _may_move(call):
         call, released = dismiss(replace(call, moving_to=None), "device")
         return call, (*released, Announce("call.device_failed"))
-    former, held_there = f"former:{old.channel}", call.held_by_phone and not call.held
+    former, held_there = f"former:{old.channel}", call.held_by_phone
     others = tuple(other for other in call.others if other.role != "device")
     call = replace(
         call,
@@ -87,12 +88,13 @@ def _moved(call: Call, answered: LegAnswered, _now: float) -> Step:
         held_by_phone=False,
     )
     muted: tuple[Effect, ...] = (Mute("agent", True),) if call.muted else ()
-    if held_there:
+    if held_there and not call.held:
         #: The phone that held takes its music along only if we say so; who waits for a transfer goes on hearing it.
         music = (Music("customer", False),) if call.phase is Phase.TALKING else ()
         muted = (*muted, *music, Announce("call.resumed"))
+    anew = music_of_our_own() if held_there and call.held else ()
     call, spies = spy_again(call)
-    return call, (*muted, *_hears(call), HangUpLeg(former), *spies, Announce("call.device_changed"))
+    return call, (*muted, *_hears(call), HangUpLeg(former), *anew, *spies, Announce("call.device_changed"))
 
 
 def _may_move(call: Call) -> bool:
