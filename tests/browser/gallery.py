@@ -17,7 +17,9 @@ ROWS = {
     "panel-before": ("first-day", "missed", "search", "search-nobody", "keypad", "settings"),
     "panel-ringing": ("desk-rings", "customer-rings", "offered-desk", "offered-unknown", "offered-withheld", "line"),
     "panel-talking": ("muted-recording", "held", "supervised", "keys", "hostile", "sound-elsewhere"),
-    "panel-transfer": ("transfer", "consult-rings", "consult-swapped", "transfer-failed", "handover", "handover-talking"),
+    "panel-transfer": (
+        "transfer", "consult-rings", "consult-swapped", "transfer-failed", "handover", "handover-talking",
+    ),
     "panel-after": ("notes", "unanswered", "notes-kept", "refused", "popped-out", "signed-out"),
     "panel-trouble": (
         "service-lost", "asterisk-lost", "database-lost", "phone-lost", "microphone-missing", "elsewhere",

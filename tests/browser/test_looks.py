@@ -1,6 +1,6 @@
 """Every state of the panel, drawn at a fixed moment: who can use it, and whether it still looks the same.
 
-`CTC_LOOKS=write` draws the pictures in `looks/` anew; then `python -m tests.browser.gallery` puts them into `docs/images`.
+`CTC_LOOKS=write` draws the pictures in `looks/` anew; `python -m tests.browser.gallery` puts them into `docs/images`.
 """
 
 from __future__ import annotations

@@ -184,3 +184,11 @@ test('parts of the service that fail are told, and keep her from calling', () =>
   assert.equal(obstacle(after(...ready, { type: 'failing', parts: ['asterisk'] }, { type: 'failing', parts: [] })), null);
   assert.equal(obstacle(after(...ready, { type: 'phone', phone: 'starting', reason: 'slow' })), 'phone_lost');
 });
+
+test('what is wrong with the phone stays said while it is tried again', () => {
+  const away = { type: 'phone', phone: 'unavailable', reason: 'asterisk_unreachable' } as const;
+  const again = { type: 'phone', phone: 'starting' } as const;
+  assert.equal(obstacle(after(...ready, away, again)), 'asterisk_unreachable');
+  assert.equal(obstacle(after(...ready, again, { ...again, reason: 'slow' }, again)), 'phone_lost');
+  assert.equal(obstacle(after(...ready, away, again, { type: 'phone', phone: 'ready' })), null);
+});

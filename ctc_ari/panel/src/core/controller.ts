@@ -268,10 +268,9 @@ export class Controller {
     this.#fetchSound(state, before);
     this.#followLine(state, before);
     if (this.phone.busy && (before.calls.length > 0 || before.handover) && state.calls.length === 0 && !state.handover) this.phone.drop();
-    if (state.link === 'open' && before.link !== 'open') {
-      void this.#health.look();
-      void this.#notes?.send();
-    }
+    const back = state.link === 'open' && before.link !== 'open';
+    if (back) void this.#notes?.send();
+    if (back || (before.phone === 'ready' && state.phone !== 'ready')) void this.#health.look();
     if (state.link !== 'signed_out' && (state.wrapUp !== before.wrapUp || state.notes !== before.notes)) remember(state);
     if (action.type === 'stream') this.#report(state, before, action.message);
   }

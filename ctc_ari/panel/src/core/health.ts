@@ -1,4 +1,4 @@
-const USUAL_MS = 30_000;
+const USUAL_MS = 20_000;
 /** While something is wrong one wants to know soon when it is over. */
 const WATCHFUL_MS = 3_000;
 

@@ -109,6 +109,7 @@ export class Place {
       if (this.#store.state.phone !== 'unavailable') return;
       this.#phone.stop();
       if (this.#leader.leads) void this.#phone.start();
+      this.#tryAgain();
     }, RETRY_MS);
   }
 

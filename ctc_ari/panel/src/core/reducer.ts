@@ -52,7 +52,7 @@ export function reduce(state: State, action: Action): State {
     case 'device':
       return { ...state, device: action.device };
     case 'phone':
-      return { ...state, phone: action.phone, phoneReason: action.reason ?? null };
+      return phone(state, action.phone, action.reason ?? null);
     case 'line':
       return {
         ...state,
@@ -98,6 +98,12 @@ export function reduce(state: State, action: Action): State {
     case 'wrappedUp':
       return { ...state, wrapUp: null, notes: initial.notes };
   }
+}
+
+/** What is wrong stays said while it is tried again. */
+function phone(state: State, next: PhoneState, reason: string | null): State {
+  const again = next === 'starting' && reason === null && (state.phone === 'unavailable' || state.phone === 'starting');
+  return again ? state : { ...state, phone: next, phoneReason: reason };
 }
 
 /** The answer to a request may come later than what the stream tells of the same call: then the stream is right. */
