@@ -122,13 +122,18 @@ def config() -> None:
 
 
 @config.command()
+@click.option("--connect", is_flag=True, help="Ask Asterisk and the database, too.")
 @config_option
-def check() -> None:
+def check(connect: bool) -> None:
     """Tell everything that is wrong with the configuration, a line each, before a start does.
 
+    With --connect also what Asterisk and the database say of it: whether they answer, take the password, have what a
+    call needs, and know the trunk and each agent's phone. Nothing rings.
+
     \b
-    Example:
+    Examples:
       ctc-ari config check --config /etc/ctc-ari/config.yaml
+      ctc-ari config check --connect
     """
     from ctc_ari.config import examine
     from ctc_ari.config_rules import warnings
@@ -140,7 +145,19 @@ def check() -> None:
         click.echo(problem, err=True)
     if found is None or problems:
         raise click.exceptions.Exit(WRONG)
-    for warning in warnings(found):
+    doubts, facts = list(warnings(found)), []
+    if connect:
+        from ctc_ari.cli.check import look
+
+        seen = look(found)
+        for problem in seen.problems:
+            click.echo(problem, err=True)
+        if seen.problems:
+            for warning in seen.warnings:
+                click.echo(f"warning: {warning}", err=True)
+            raise click.exceptions.Exit(FAILED)
+        doubts, facts = doubts + seen.warnings, seen.facts
+    for warning in doubts:
         click.echo(f"warning: {warning}")
     server, database, numbers = found.server, found.database, found.numbers
     kept = f"embedded, in {database.data_dir}" if database.url == "embedded" else "PostgreSQL at database.url"
@@ -152,6 +169,8 @@ def check() -> None:
     click.echo(f"  trunk     {found.asterisk.trunk}")
     click.echo(f"  numbers   {', '.join(numbers.allowed_regions) or 'none'}; read as {numbers.default_region}")
     click.echo(f"  agents    {len(found.agents)} in the configuration")
+    for part, fact in facts:
+        click.echo(f"  {part:9} {fact}")
 
 
 @cli.group(short_help="A private Asterisk, without root.")
