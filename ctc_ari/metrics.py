@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ctc_ari.calls.broadcast import Broadcast
 from ctc_ari.calls.desk import Desk
+from ctc_ari.calls.model import EndReason
 from ctc_ari.calls.ports import Happening
 
 __all__ = ["CallMetrics"]
@@ -24,6 +25,9 @@ class CallMetrics:
         self._registry = registry
         self._started = Counter("ctc_calls_started", "Calls begun.", registry=registry)
         self._ended = Counter("ctc_calls_ended", "Calls ended, by reason.", ("end_reason",), registry=registry)
+        #: All of them from the start: a rate needs the zero before the first.
+        for reason in EndReason:
+            self._ended.labels(reason.value)
         self._talk = Histogram(
             "ctc_call_talk_seconds", "From the customer's answer to the end.", buckets=_SECONDS, registry=registry
         )

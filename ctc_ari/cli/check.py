@@ -77,8 +77,8 @@ async def _look_at_database(config: Config, found: Findings) -> list[Agent]:
         return seeds
     try:
         with database_errors():
-            version = connection.get_server_version()
-            found.facts.append(("database", f"PostgreSQL {version.major}.{version.minor} answers"))
+            version = str(await connection.fetchval("show server_version")).split()[0]
+            found.facts.append(("database", f"PostgreSQL {version} answers"))
             schema = await _schema(connection)
             if schema is None:
                 if not await connection.fetchval("select has_schema_privilege('public', 'create')"):
