@@ -63,6 +63,9 @@ class CallMetrics:
             ("receiver", "outcome"),
             registry=registry,
         )
+        for receiver in ("webhook", "crm"):
+            for outcome in ("delivered", "retried", "given_up", "switched_off"):
+                self._deliveries.labels(receiver, outcome)
 
     def delivery(self, receiver: str, outcome: str) -> None:
         """Count an attempt to tell a webhook or the CRM, or that one was switched off."""

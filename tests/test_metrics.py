@@ -119,4 +119,4 @@ def test_no_number_and_no_agent_is_shown(registry: CollectorRegistry, metrics: C
     """Whoever reads metrics learns nothing about people."""
     tell(metrics, "call.ended", a_call_in(Phase.ENDING))
     labels = {key for family in registry.collect() for sample in family.samples for key in sample.labels}
-    assert labels <= {"end_reason", "le"}
+    assert labels <= {"end_reason", "le", "outcome", "receiver"}

@@ -37,7 +37,7 @@ def expressions() -> list[str]:
     """Every PromQL in both files."""
     found = [target["expr"] for panel in panels() for target in panel.get("targets", ())]
     found += [each["expr"] for each in DASHBOARD["annotations"]["list"] if "expr" in each]
-    found += [each["query"]["query"] for each in DASHBOARD["templating"]["list"] if each["type"] == "query"]
+    found += [each["query"] for each in DASHBOARD["templating"]["list"] if each["type"] == "query"]
     return found + [rule["expr"] for group in RULES["groups"] for rule in group["rules"]]
 
 
