@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
+import asyncpg
 import click
 import pytest
 
@@ -26,7 +27,7 @@ from ctc_ari.runtime.postgres import embedded
 from ctc_ari.store.contacts import PostgresContacts
 from ctc_ari.store.directory import PostgresDirectory
 from ctc_ari.store.pool import Pool, open_pool
-from tests.store import databases
+from tests.store import databases, long_log
 
 COMMANDS = [
     [],
@@ -55,6 +56,9 @@ COMMANDS = [
     ["log", "rebuild"],
     ["cdr"],
     ["cdr", "import"],
+    ["database"],
+    ["database", "dump"],
+    ["database", "restore"],
 ]
 ANNA = ("agent", "add", "--email", "Anna@example.com", "--name", "Anna", "--extension", "1001")
 
@@ -120,7 +124,7 @@ def test_every_command_explains_itself(plain: Shell, command: list[str]) -> None
     text = plain.ok(*command, "--help")
     assert text.startswith(f"Usage: {' '.join(['ctc-ari', *command])} ")
     assert "--config FILE" in text
-    if command not in ([], ["config"], ["asterisk"], ["agent"], ["token"], ["contact"], ["log"], ["cdr"]):
+    if command not in ([], ["config"], ["asterisk"], ["agent"], ["token"], ["contact"], ["log"], ["cdr"], ["database"]):
         assert re.search(rf"Examples?:\n +ctc-ari {' '.join(command)}", text)
 
 
@@ -231,6 +235,34 @@ def test_config_check_asks_to_change_the_shipped_password(plain: Shell) -> None:
 
 def test_config_check_works_without_any_file(plain: Shell) -> None:
     assert "the defaults (there is no config.yaml here): fine" in plain.ok("config", "check")
+
+
+async def test_a_dump_is_restored_into_an_empty_database_only(
+    ctc: Shell, server: databases.Server, url: str, tmp_path: Path
+) -> None:
+    ctc.ok(*ANNA)
+    token = ctc.ok("token", "create", "crm").splitlines()[-1]
+    connection = await asyncpg.connect(url)
+    await long_log.fill(connection, 2)
+    await connection.close()
+    file = tmp_path / "all.dump"
+    assert ctc.ok("database", "dump", str(file)).startswith(f"written to {file}, ")
+    assert file.stat().st_mode & 0o077 == 0, "secrets and numbers are in it"
+    assert "the database holds calls already" in ctc.refused(1, "database", "restore", str(file))
+    restored = await server.create()
+    other = Shell(tmp_path, CTC_DATABASE__URL=restored)
+    assert other.ok("database", "restore", str(file)) == "restored; start the service\n"
+    assert "anna@example.com" in other.ok("agent", "list")
+    assert "crm" in other.ok("token", "list")
+    connection = await asyncpg.connect(restored)
+    assert await connection.fetchval("select count(*) from call_log where length(words) > 3") == 2
+    await connection.close()
+    assert token not in file.read_text(errors="replace")
+    file.write_text("no dump")
+    empty = Shell(tmp_path, CTC_DATABASE__URL=await server.create())
+    assert empty.refused(1, "database", "restore", str(file)).startswith("pg_restore failed: ")
+    missing = tmp_path / "no" / "folder.dump"
+    assert "No such file or directory" in ctc.refused(1, "database", "dump", str(missing))
 
 
 def test_an_agent_is_added_shown_changed_and_removed(ctc: Shell) -> None:

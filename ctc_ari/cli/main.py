@@ -14,6 +14,7 @@ import click
 
 from ctc_ari import __version__
 from ctc_ari.cli.agents import agent
+from ctc_ari.cli.backup import database
 from ctc_ari.cli.contacts import contact
 from ctc_ari.cli.log import cdr, log
 from ctc_ari.cli.options import config_option, configuration, configuration_file
@@ -250,3 +251,4 @@ cli.add_command(token)
 cli.add_command(contact)
 cli.add_command(log)
 cli.add_command(cdr)
+cli.add_command(database)
