@@ -45,4 +45,4 @@ lock: ## write requirements.lock from what pyproject.toml allows
 	@$(INSTALL) --extra test --relock
 
 clean: ## remove what was built here; the downloaded Asterisk stays in the user's cache
-	rm -rf $(VENV) ctc_ari/panel/static ctc_ari/panel/node_modules build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) ctc_ari/panel/static ctc_ari/panel/node_modules postman/node_modules build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -11,12 +11,15 @@ from datetime import UTC, datetime
 import uvloop
 
 from . import report
-from .log import USUAL_ROWS, reading
+from .log import QUICK_ROWS, USUAL_ROWS, call_log
 from .machine import facts
 from .plan import FIGURES, Plan
 from .stage import stage
 
 _started = time.monotonic()
+#: The part that needs PostgreSQL and no Asterisk.
+LOG = "log"
+ALL = [LOG, *FIGURES]
 
 
 def say(line: str) -> None:
@@ -24,40 +27,35 @@ def say(line: str) -> None:
     print(f"{time.monotonic() - _started:6.1f} s  {line}", file=sys.stderr, flush=True)
 
 
-async def main(chosen: list[str], *, quick: bool) -> None:
-    """Runs the chosen figures on one stage."""
+async def main(chosen: list[str], *, quick: bool, rows: int) -> None:
+    """Runs the chosen figures: the log's on a PostgreSQL of its own, the others on one stage."""
     figures: list[report.Figure] = []
-    async with stage(say) as on:
-        # Our own pauses must not be taken for theirs.
-        gc.collect()
-        gc.freeze()
-        known = facts(on.installation.version)
-        plan = Plan(on, quick=quick)
-        for name in chosen:
-            say(name)
-            figures += await FIGURES[name](plan)
+    version = None
+    if LOG in chosen:
+        figures += await call_log(rows, say)
+    if staged := [name for name in chosen if name != LOG]:
+        async with stage(say) as on:
+            # Our own pauses must not be taken for theirs.
+            gc.collect()
+            gc.freeze()
+            version = on.installation.version
+            plan = Plan(on, quick=quick)
+            for name in staged:
+                say(name)
+                figures += await FIGURES[name](plan)
+    known = facts(version)
     print(report.text(figures, known))
-    whole = list(chosen) == list(FIGURES)
-    name = f"{datetime.now(UTC):%Y-%m-%d}{'' if whole else '-' + '-'.join(chosen)}{'-quick' if quick else ''}"
+    names = "" if chosen == ALL else "-" + "-".join(chosen)
+    length = f"-{rows}" if LOG in chosen else ""
+    name = f"{datetime.now(UTC):%Y-%m-%d}{names}{length}{'-quick' if quick else ''}"
     say(f"written to bench/results/{report.write(figures, known, name).name}")
-
-
-async def main_log(rows: int) -> None:
-    """Reading the call log needs PostgreSQL and no Asterisk."""
-    figures = await reading(rows, say)
-    known = facts(None)
-    print(report.text(figures, known))
-    path = report.write(figures, known, f"{datetime.now(UTC):%Y-%m-%d}-log-{rows}")
-    say(f"written to bench/results/{path.name}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmark of the click-to-call service.")
-    parser.add_argument("figures", nargs="*", choices=[[], *FIGURES, "log"], help="which to run; all without any")
-    parser.add_argument("--quick", action="store_true", help="fewer samples, below two minutes")
-    parser.add_argument("--rows", type=int, default=USUAL_ROWS, help="log: how many calls it is to hold")
+    parser.add_argument("figures", nargs="*", choices=[[], *ALL], help="which to run; all without any")
+    parser.add_argument("--quick", action="store_true", help="fewer samples, a few minutes")
+    parser.add_argument("--rows", type=int, help="log: how many calls it is to hold")
     arguments = parser.parse_args()
-    if "log" in arguments.figures:
-        uvloop.run(main_log(arguments.rows))
-        sys.exit()
-    uvloop.run(main(arguments.figures or list(FIGURES), quick=arguments.quick))
+    rows = arguments.rows or (QUICK_ROWS if arguments.quick else USUAL_ROWS)
+    uvloop.run(main(arguments.figures or ALL, quick=arguments.quick, rows=rows))

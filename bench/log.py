@@ -1,4 +1,4 @@
-"""Reading the call log: a page for each filter beside the bare query, and CSV, on a log of any length.
+"""The call log: calls logged, a page for each filter and for all pairs of them, CSV, and contacts by number.
 
 `python -m bench log --rows 5000000` is the length that counts; filling it takes half an hour and 12 GB in /tmp.
 """
@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,12 +26,14 @@ from tests.http.fakes import TOKEN
 from tests.store import databases
 from tests.store.long_log import ANNA, BEGAN, EVERY, LEAVER, NEWCOMER, RARE_NUMBER, SWITCHBOARD, fill
 
+from .contacts import looking_up
+from .logged import logging_calls
 from .report import Figure, Measure, measure, percentile, ratio
 
-__all__ = ["USUAL_ROWS", "reading"]
+__all__ = ["QUICK_ROWS", "USUAL_ROWS", "call_log"]
 
-USUAL_ROWS = 200_000
-SAMPLES = 40
+USUAL_ROWS, QUICK_ROWS = 200_000, 20_000
+SAMPLES, SAMPLES_OF_PAIRS = 40, 10
 #: Rows of a page, unless asked otherwise.
 PAGE = 50
 MOST_CSV = 1_000_000
@@ -46,8 +49,7 @@ Case = tuple[str, dict[str, str], str | None, tuple[Any, ...]]
 
 def cases(rows: int) -> list[Case]:
     """Each filter with what is common, rare, long ago and never; then several together."""
-    middle = BEGAN + EVERY * rows // 2
-    day = time.strftime("%Y-%m-%d", time.gmtime(middle))
+    day = _day(rows // 2)
     agent = "agent_emails @> array[$1::text]"
     return [
         ("everything", {}, "true", ()),
@@ -79,24 +81,55 @@ def cases(rows: int) -> list[Case]:
     ]
 
 
-async def reading(rows: int, say: Callable[[str], None]) -> list[Figure]:
-    """Pages and CSV."""
+def pairs(rows: int) -> Iterator[tuple[str, dict[str, str]]]:
+    """Every two filters, with what is common and what is not: the hardest are two that never meet."""
+    values: dict[str, tuple[str, ...]] = {
+        "agent": (ANNA, LEAVER),
+        "contact": ("k1000",),
+        "number": (SWITCHBOARD, RARE_NUMBER),
+        "direction": ("outbound", "internal"),
+        "disposition": ("answered", "failed", "abandoned"),
+        "q": ("family", "leaver", "zzzqq"),
+        "from": (_day(rows // 4),),
+        "until": (_day(rows // 4),),
+    }
+    for one, other in itertools.combinations(values, 2):
+        for mine, theirs in itertools.product(values[one], values[other]):
+            yield f"{one}={mine} and {other}={theirs}", {one: mine, other: theirs}
+
+
+def _day(row: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(BEGAN + EVERY * row))
+
+
+async def call_log(rows: int, say: Callable[[str], None]) -> list[Figure]:
+    """On a PostgreSQL of its own."""
     logs.configure(level=logging.WARNING)
     with databases.server() as server:
-        async with server.migrated() as url:
-            connection = await asyncpg.connect(url)
-            say(f"filling the log with {rows:,} calls")
-            before = time.monotonic()
-            await fill(connection, rows)
-            say(f"that took {time.monotonic() - before:.0f} s")
-            try:
-                async with server.pool(url) as pool, _service(PostgresCallLog(pool)) as http:
-                    say("pages")
-                    pages = await _pages(http, connection, rows)
-                    say("CSV")
-                    return [pages, await _csv(http, connection, rows)]
-            finally:
-                await connection.close()
+        async with server.migrated() as url, server.pool(url) as pool:
+            say("calls logged")
+            logged = await logging_calls(pool, url, rounds=5, calls=2000)
+            say("contacts by number")
+            found = await looking_up(pool)
+        return [logged, found, *await _reading(server, rows, say)]
+
+
+async def _reading(server: databases.Server, rows: int, say: Callable[[str], None]) -> list[Figure]:
+    """Pages and CSV."""
+    async with server.migrated() as url:
+        connection = await asyncpg.connect(url)
+        say(f"filling the log with {rows:,} calls")
+        before = time.monotonic()
+        await fill(connection, rows)
+        say(f"that took {time.monotonic() - before:.0f} s")
+        try:
+            async with server.pool(url) as pool, _service(PostgresCallLog(pool)) as http:
+                say("pages")
+                pages = await _pages(http, connection, rows)
+                say("CSV")
+                return [pages, await _csv(http, connection, rows)]
+        finally:
+            await connection.close()
 
 
 @asynccontextmanager
@@ -121,20 +154,32 @@ async def _pages(http: aiohttp.ClientSession, connection: asyncpg.Connection[Any
             query = _BARE.format(condition)
             bare = await _sample(lambda query=query, values=values: connection.fetch(query, *values))  # type: ignore[misc]
             measures.append(measure(f"{name}: bare", "ms", bare, tail=True))
+    paired: list[tuple[float, str]] = []
+    for name, parameters in pairs(rows):
+        path = f"/api/v1/call-log?{urlencode(parameters)}"
+        ours = await _sample(lambda path=path: _get(http, path), SAMPLES_OF_PAIRS)  # type: ignore[misc]
+        paired.append((percentile(ours, 0.5), name))
+    measures.append(measure(f"each of {len(paired)} pairs of filters", "ms", [each for each, _ in paired], tail=True))
     ratios = [
-        ratio(f"first page, p99 of the slowest {what} ({max(worst)[1]})", max(worst)[0], " ms", most=most)
-        for what, worst, most in (("filter", alone, MOST), ("combination", together, None))
+        ratio(f"first page, {share} of the slowest {what} ({max(worst)[1]})", max(worst)[0], " ms", most=MOST)
+        for what, share, worst in (
+            ("filter", "p99", alone),
+            ("combination", "p99", together),
+            ("pair of filters", "p50", paired),
+        )
     ]
+    slowest = ", ".join(f"{name} {taken:.0f} ms" for taken, name in sorted(paired, reverse=True)[:5])
     note = (
-        f"{rows:,} calls. A page goes through HTTP, JSON included; bare is asyncpg alone, without reading what it got."
+        f"{rows:,} calls. A page goes through HTTP, JSON included; bare is asyncpg alone, without reading what it got. "
+        f"The slowest pairs: {slowest}."
     )
     return Figure("First page of the call log", tuple(measures), tuple(ratios), (note,))
 
 
-async def _sample(work: Callable[[], Any]) -> list[float]:
+async def _sample(work: Callable[[], Any], samples: int = SAMPLES) -> list[float]:
     """Milliseconds, after two that are not counted; what takes seconds is not tried as often."""
     taken: list[float] = []
-    for number in range(SAMPLES + 2):
+    for number in range(samples + 2):
         before = time.perf_counter()
         await work()
         milliseconds = (time.perf_counter() - before) * 1000

@@ -8,10 +8,11 @@ import errno
 import gc
 import signal
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 import uvloop
@@ -42,6 +43,7 @@ from ctc_ari.store.administration import PostgresAdministration
 from ctc_ari.store.backlog import PostgresBacklog
 from ctc_ari.store.calls import PostgresCallStore
 from ctc_ari.store.contacts import PostgresContacts
+from ctc_ari.store.crm_answers import PostgresCrmAnswers
 from ctc_ari.store.directory import PostgresDirectory
 from ctc_ari.store.erasure import PostgresErasure
 from ctc_ari.store.idempotency import PostgresIdempotencyKeys
@@ -62,6 +64,8 @@ __all__ = ["run", "service"]
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 #: Seconds a stop waits for what is not written yet.
 FLUSH_SECONDS = 3.0
 DATABASE_RETRY_SECONDS = 1.0
@@ -81,17 +85,21 @@ async def _until_told(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    listening = asyncio.Event()
     waiting = asyncio.create_task(stop.wait())
-    serving = asyncio.create_task(_serve(config, stop))
+    serving = asyncio.create_task(_serve(config, listening, stop))
     await asyncio.wait((waiting, serving), return_when=asyncio.FIRST_COMPLETED)
-    if not serving.done() and not waiting.done():
+    if not listening.is_set():
+        #: Still waiting for a database, perhaps.
         serving.cancel()
-    await serving
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
 
 
-async def _serve(config: Config, stop: asyncio.Event) -> None:
+async def _serve(config: Config, listening: asyncio.Event, stop: asyncio.Event) -> None:
     async with service(config) as address:
         log.info("listening", address=address)
+        listening.set()
         #: What was made at the start stays: looking through it again and again would only cost pauses.
         gc.collect()
         gc.freeze()
@@ -117,7 +125,7 @@ async def service(
         pool = await _wait_for_database(url)
         stack.push_async_callback(_close_pool, pool)
         directory = PostgresDirectory(pool, url, config.agents, time.time)
-        await directory.start()
+        await _patiently(directory.start)
         stack.push_async_callback(directory.stop)
 
         registry = CollectorRegistry()
@@ -128,21 +136,17 @@ async def service(
         administration = PostgresAdministration(pool, directory.reload, config.agents, time.time)
         remote = await stack.enter_async_context(Remote(public_only=not config.webhooks.allow_private))
         crms = await stack.enter_async_context(Remote(public_only=False, seconds=CRM_SECONDS))
-        crm = crm_of(config, crms, directory, administration.remember_agent, encode_notice)
+        crm = crm_of(config, crms, directory, administration.remember_agent, encode_notice, PostgresCrmAnswers(pool))
         stack.callback(crm.close)
-        await ensure_crm(pool, crm.told)
+        await _patiently(partial(ensure_crm, pool, crm.told))
         outbox = PostgresOutbox(pool)
         subscriptions = Subscriptions({"webhook": encode_notice, "crm": crm.encode})
         #: Before anything is written that somebody wants to be told of.
-        subscriptions.replace(await outbox.enabled())
-        logged = partial(_logged, events, subscriptions)
-        tell = partial(enqueue, subscriptions)
+        subscriptions.replace(await _patiently(outbox.enabled))
         data = Path(config.database.data_dir)
         spool = await asyncio.to_thread(Spool, data / "spool", f"calls-{config.asterisk.app}")
         stack.callback(spool.close)
-        store = PostgresCallStore(
-            pool, url, spool=spool, subscriptions=subscriptions, in_transaction=tell, on_logged=logged
-        )
+        store = PostgresCallStore(pool, url, spool=spool, subscriptions=subscriptions)
         await stack.enter_async_context(_background(store.run(), "store"))
         stack.push_async_callback(store.flush, FLUSH_SECONDS)
         await store.recover()
@@ -175,19 +179,12 @@ async def service(
             keep_seconds=config.webhooks.keep_days * 24 * 3600.0,
             told=metrics.delivery,
         )
-        await deliveries.refresh()
+        await _patiently(deliveries.refresh)
         await stack.enter_async_context(_background(deliveries.run(), "webhooks"))
-        await desk.load()
+        await _patiently(desk.load)
         stack.callback(desk.close)
         await stack.enter_async_context(_background(gateway.run(), "gateway"))
 
-        keeper = LogKeeper(
-            pool,
-            lambda: house_of(directory.all_agents(), config.asterisk.trunk, spelling.spell),
-            in_transaction=tell,
-            on_logged=logged,
-        )
-        await stack.enter_async_context(_background(keeper.run(), "log"))
         files = RecordFiles(
             pool,
             Path(config.asterisk.log_folder or (asterisk_folder or data / "asterisk") / "log"),
@@ -197,8 +194,16 @@ async def service(
             remove=config.asterisk.log_folder is None,
         )
         await stack.enter_async_context(_background(files.run(), "records"))
+        keeper = LogKeeper(
+            pool,
+            lambda: house_of(directory.all_agents(), config.asterisk.trunk, spelling.spell),
+            read_to=lambda: files.read_to,
+            in_transaction=partial(enqueue, subscriptions),
+            on_logged=partial(_logged, events, subscriptions),
+        )
+        await stack.enter_async_context(_background(keeper.run(), "log"))
 
-        recordings = AriRecordings(config.asterisk.nodes[0])
+        recordings = AriRecordings(config.asterisk.nodes)
         retention = Retention(PostgresRetention(pool), recordings, config.log, time.time)
         await stack.enter_async_context(_background(retention.run(), "retention"))
 
@@ -219,7 +224,7 @@ async def service(
             administration=administration,
             webhooks=PostgresWebhooks(pool, deliveries.refresh, allow_private=config.webhooks.allow_private),
             call_log=PostgresCallLog(pool),
-            erasures=PostgresErasure(pool, recordings, time.time),
+            erasures=PostgresErasure(pool, recordings, data / "spool", time.time),
             normalise=normalise,
             spelling=spelling,
             check=check,
@@ -249,6 +254,19 @@ async def _wait_for_database(url: str) -> Pool:
             await asyncio.sleep(DATABASE_RETRY_SECONDS)
         else:
             return pool
+
+
+async def _patiently(step: Callable[[], Awaitable[T]]) -> T:
+    """A part of the start; a database that goes away in the middle of it is waited for, too."""
+    told = False
+    while True:
+        try:
+            return await step()
+        except DatabaseUnreachable:
+            if not told:
+                log.warning("waiting for the database, which went away during the start")
+                told = True
+            await asyncio.sleep(DATABASE_RETRY_SECONDS)
 
 
 async def _close_pool(pool: Pool) -> None:

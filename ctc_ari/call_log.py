@@ -80,8 +80,8 @@ class CallLog(Protocol):
 class StoredRecordings(Protocol):
     """The recordings that Asterisk has finished."""
 
-    async def remove(self, name: str) -> None:
-        """Delete one, by Asterisk's name of it; harmless when it is gone.
+    async def remove(self, node: str, name: str) -> None:
+        """Delete one, by its Asterisk's name in the configuration and that one's name of it; harmless when it is gone.
 
         Raises AsteriskUnreachable, and CallFailed when Asterisk cannot delete it.
         """

@@ -28,7 +28,9 @@ class Expired(msgspec.Struct, frozen=True):
     """A call in the log with recordings that are too old."""
 
     id: str
-    #: As Asterisk knows them.
+    #: The name of its Asterisk in the configuration.
+    node: str
+    #: As that one knows them.
     recordings: tuple[str, ...]
 
 
@@ -97,7 +99,7 @@ class Retention:
             for call in expired:
                 try:
                     for name in call.recordings:
-                        await self._recordings.remove(name)
+                        await self._recordings.remove(call.node, name)
                 except Unavailable:
                     await self._store.forget_recordings(done)
                     raise

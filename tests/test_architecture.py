@@ -27,6 +27,7 @@ _PURE_IN_CALLS = (
 _PURE_IN_LOG = ("row", "calls", "records", "legs", "cdr", "merge", "keep", "house", "quality")
 PURE = [
     "ctc_ari.ari.messages",
+    "ctc_ari.ari.rest",
     *(f"ctc_ari.log.{name}" for name in _PURE_IN_LOG),
     *(f"ctc_ari.calls.{name}" for name in _PURE_IN_CALLS),
 ]
@@ -54,9 +55,9 @@ TESTED_ELSEWHERE = {
 }
 #: Folders whose modules are tested together.
 TESTED_TOGETHER = {
-    "ctc_ari.cli": "test_cli.py",
+    "ctc_ari.cli": "cli",
     "ctc_ari.config": "test_config.py",
-    "ctc_ari.demo": "test_cli.py",
+    "ctc_ari.demo": "browser/test_demo.py",
     "ctc_ari.http": "http",
     "ctc_ari.panel": "panel",
     "ctc_ari.runtime": "runtime",

@@ -31,7 +31,7 @@ class FakeStore:
     async def recorded(self, before: float, limit: int, without: Collection[str]) -> Sequence[Expired]:
         """The oldest first."""
         found = [age for age in self._older(before) if self.calls[age] and str(age) not in without]
-        return [Expired(str(age), tuple(f"{age}-{n}" for n in range(self.calls[age]))) for age in found[:limit]]
+        return [Expired(str(age), "pbx2", tuple(f"{age}-{n}" for n in range(self.calls[age]))) for age in found[:limit]]
 
     async def forget_recordings(self, ids: Sequence[str]) -> None:
         """None left."""
@@ -56,11 +56,11 @@ class FakeRecordings:
         self.removed: list[str] = []
         self.failures: dict[str, Exception] = {}
 
-    async def remove(self, name: str) -> None:
+    async def remove(self, node: str, name: str) -> None:
         """Gone."""
         if name in self.failures:
             raise self.failures[name]
-        self.removed.append(name)
+        self.removed.append(f"{node}/{name}")
 
 
 async def no_pause(_: float) -> None:
@@ -75,7 +75,7 @@ async def test_calls_go_with_their_recordings() -> None:
     store, recordings = FakeStore({400: 2, 366: 0, 364: 1, 0: 1}), FakeRecordings()
     assert await retention(store, recordings, Log(keep_days=365)).sweep() == (2, 2)
     assert store.calls == {364: 1, 0: 1}
-    assert recordings.removed == ["400-0", "400-1"]
+    assert recordings.removed == ["pbx2/400-0", "pbx2/400-1"]
 
 
 async def test_recordings_go_sooner() -> None:
@@ -89,7 +89,7 @@ async def test_recordings_go_sooner() -> None:
 async def test_recordings_never_stay_longer_than_what_is_known_of_them() -> None:
     store, recordings = FakeStore({400: 1}), FakeRecordings()
     await retention(store, recordings, Log(keep_days=365, keep_recordings_days=1000)).sweep()
-    assert (store.calls, recordings.removed) == ({}, ["400-0"])
+    assert (store.calls, recordings.removed) == ({}, ["pbx2/400-0"])
 
 
 async def test_many_go_in_small_portions() -> None:

@@ -20,14 +20,13 @@ from ctc_ari.ari.messages import (
     Channel,
     Event,
     Info,
-    Rest,
     RestResponse,
     Variable,
     decode_event,
     observe,
     to_input,
-    to_rest,
 )
+from ctc_ari.ari.rest import Rest, to_rest
 from ctc_ari.ari.socket import EventSocket, connect
 from ctc_ari.ari.transport import HttpTransport, Transport, WebSocketTransport
 from ctc_ari.calls.effects import Request

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import quote
 
 import aiohttp
@@ -17,16 +18,20 @@ TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 class AriRecordings:
     """Implements `ctc_ari.call_log.StoredRecordings` over HTTP, so that a command needs no event socket."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        self._nodes = {node.name: node for node in nodes}
 
-    async def remove(self, name: str) -> None:
+    async def remove(self, node: str, name: str) -> None:
         """`DELETE /recordings/stored/{name}`; one that is gone already is fine.
 
-        Raises AsteriskUnreachable, and CallFailed when Asterisk cannot delete it.
+        Raises AsteriskUnreachable, and CallFailed when Asterisk cannot delete it, or is not known here any more: what
+        it has must not pass for deleted.
         """
-        url = f"{self._node.ari_url.rstrip('/')}/recordings/stored/{quote(name, safe='')}"
-        authorization = aiohttp.encode_basic_auth(self._node.username, self._node.password)
+        there = self._nodes.get(node)
+        if there is None:
+            raise CallFailed(f"The recording is on the Asterisk `{node}`, which asterisk.nodes no longer names.")
+        url = f"{there.ari_url.rstrip('/')}/recordings/stored/{quote(name, safe='')}"
+        authorization = aiohttp.encode_basic_auth(there.username, there.password)
         try:
             async with (
                 aiohttp.ClientSession(headers={"Authorization": authorization}, timeout=TIMEOUT) as session,

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import aiohttp
 import msgspec
 
-from ctc_ari.ari.messages import Rest, RestResponse
+from ctc_ari.ari.messages import RestResponse
+from ctc_ari.ari.rest import Rest
 from ctc_ari.calls.ports import NOT_SENT
 
 __all__ = ["Answered", "HttpTransport", "Transport", "WebSocketTransport"]

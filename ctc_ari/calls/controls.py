@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from ctc_ari.calls.effects import Announce, Effect, Music, Mute, PressKeys, RecordBridge, Recording
+from ctc_ari.calls.effects import (
+    Announce,
+    BridgeLegs,
+    Effect,
+    Music,
+    Mute,
+    PressKeys,
+    RecordBridge,
+    Recording,
+    UnbridgeLegs,
+)
 from ctc_ari.calls.inputs import LegHeld, RequestFailed, SendDtmf, SetHeld, SetMuted, SetRecording
 from ctc_ari.calls.model import Call
 
 __all__ = [
     "control_failed",
     "held_by_phone",
+    "music_of_our_own",
     "phone_hold_noted",
     "send_dtmf",
     "set_held",
@@ -26,18 +37,20 @@ def set_muted(call: Call, wish: SetMuted, _now: float) -> Step:
     if call.muted is wish.on:
         return call, ()
     event = Announce("call.muted" if wish.on else "call.unmuted")
-    return replace(call, muted=wish.on), (Mute("agent", wish.on), event)
+    call = replace(call, muted=wish.on)
+    return call, (Mute("agent", call.silenced), event)
 
 
 def set_held(call: Call, wish: SetHeld, _now: float) -> Step:
     """The customer hears music and is not heard; in that music the agent's voice does not pass either."""
     if call.held is wish.on:
         return call, ()
-    event = Announce("call.held" if wish.on else "call.resumed")
+    call = replace(call, held=wish.on)
     if call.held_by_phone:
         #: Her phone holds the call too, and the music is for both: only her own key lets them talk again.
-        return replace(call, held=wish.on), (Mute("customer", wish.on),)
-    return replace(call, held=wish.on), (Mute("customer", wish.on), Music("customer", wish.on), event)
+        return call, (Mute("customer", wish.on), Mute("agent", call.silenced))
+    event = Announce("call.held" if wish.on else "call.resumed")
+    return call, (Mute("customer", wish.on), Music("customer", wish.on), event)
 
 
 def held_by_phone(call: Call, held: LegHeld, _now: float) -> Step:
@@ -45,11 +58,22 @@ def held_by_phone(call: Call, held: LegHeld, _now: float) -> Step:
     if held.role != "agent" or call.held_by_phone is held.on:
         return call, ()
     call = replace(call, held_by_phone=held.on)
-    if call.held:
-        #: Both holds share one music, and the end of hers ended it.
-        return call, () if held.on else (Music("customer", True),)
-    #: Music that we began, because the customer had to be moved while her phone held, is ours to end.
-    return call, (Announce("call.held"),) if held.on else (Music("customer", False), Announce("call.resumed"))
+    match call.held, held.on:
+        case True, True:
+            #: When her phone lets go, Asterisk ends the music before we can begin it again.
+            return call, (Mute("agent", True),)
+        case True, False:
+            return call, (*music_of_our_own(), Mute("agent", call.silenced))
+        case False, True:
+            return call, (Announce("call.held"),)
+        case _:
+            #: Music that we began, because the customer had to be moved while her phone held, is ours to end.
+            return call, (Music("customer", False), Announce("call.resumed"))
+
+
+def music_of_our_own() -> tuple[Effect, ...]:
+    """Music that no phone's key ends any more: outside the bridge, an end that is still on its way is lost."""
+    return UnbridgeLegs(("customer",)), Music("customer", True), BridgeLegs(("customer",))
 
 
 def phone_hold_noted(call: Call, held: LegHeld, _now: float) -> Step:

@@ -495,10 +495,12 @@ class Desk:
     async def load(self) -> None:
         """Take over the open calls of this node from the database. Raises DatabaseUnreachable."""
         now = self._clock()
-        for call, seq in await self._store.load_live(self._telephony.node):
+        live = await self._store.load_live(self._telephony.node)
+        recent = await self._store.load_recent(self._telephony.node, now - self._window)
+        for call, seq in live:
             self._roster.add(Entry(replace(call, interrupted=True), row=True, seq=seq))
             self._recent.remember(call.agent.email, call.number, call.id, call.created_at)
-        for call in await self._store.load_recent(self._telephony.node, now - self._window):
+        for call in recent:
             self._recent.remember(call.agent.email, call.number, call.id, call.created_at)
         self._tidy()
 

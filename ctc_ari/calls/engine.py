@@ -62,6 +62,7 @@ from ctc_ari.calls.inputs import (
     SetHeld,
     SetMuted,
     SetRecording,
+    ShowCallerId,
     StartTransfer,
     StopSupervising,
     Stored,
@@ -301,6 +302,7 @@ _OUT, _IN, _X, _R, _A = outbound, inbound, transfer, referral, recall
 _ROWS: dict[type[Input], tuple[Handler, ...]] = {
     #                  placing                  offered              ringing_agent                ringing_customer               talking                transferring          consulting               recalling            announcing           ending
     Stored:           (_OUT.stored,             ignore,              ignore,                      ignore,                        ignore,                ignore,               ignore,                  ignore,              ignore,              _stored_late),
+    ShowCallerId:     (_OUT.show_caller_id,     ignore,              ignore,                      ignore,                        ignore,                ignore,               ignore,                  ignore,              ignore,              ignore),
     StoreFailed:      (_OUT.store_failed,       ignore,              ignore,                      ignore,                        ignore,                ignore,               ignore,                  ignore,              ignore,              ignore),
     AgentFound:       (ignore,                  _IN.found,           ignore,                      ignore,                        ignore,                ignore,               ignore,                  ignore,              ignore,              ignore),
     NobodyFound:      (ignore,                  _IN.nobody_found,    ignore,                      ignore,                        ignore,                ignore,               ignore,                  ignore,              ignore,              ignore),

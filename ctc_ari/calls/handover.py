@@ -25,7 +25,7 @@ def successor_of(call: Call, now: float) -> Call:
         direction=call.direction,
         phase=Phase.TALKING,
         agent=transfer.target.agent,
-        device="desk",
+        device=target.device,
         number=call.number,
         contact=call.contact,
         contact_by=call.contact_by,

@@ -35,7 +35,7 @@ from ctc_ari.calls.inputs import (
 )
 from ctc_ari.calls.model import Call, EndReason, LegStage, Phase, Role
 from ctc_ari.calls.outcomes import agent_outcome
-from ctc_ari.calls.steps import RINGING_GRACE, Step, add_leg, dismiss, drop, end, stage
+from ctc_ari.calls.steps import RINGING_GRACE, Step, add_leg, dismiss, drop, end, stage, turn_away
 
 __all__ = [
     "MESSAGE_SECONDS",
@@ -110,7 +110,7 @@ def offer_answered(call: Call, answered: LegAnswered, now: float) -> Step:
         phase=Phase.TALKING,
         agent_leg=replace(winner, stage=LegStage.UP, role=""),
         customer_leg=replace(call.customer_leg, stage=LegStage.UP),
-        device="web" if winner.endpoint.startswith("PJSIP/web-") else "desk",
+        device=winner.device,
         agent_answered_at=now,
         answered_at=now,
         deadline=now + call.max_seconds,
@@ -161,7 +161,7 @@ def offer_late(call: Call, _passed: DeadlinePassed, now: float) -> Step:
 def declined(call: Call, hang_up: HangUp, now: float) -> Step:
     """Who is rung does not want the call: the next in the route. Or the caller is to be turned away."""
     if hang_up.by == "system":
-        return end(call, EndReason.CANCELLED, "system", now)
+        return turn_away(call, now)
     return _next(replace(call, refusal=EndReason.AGENT_REJECTED), now)
 
 

@@ -42,6 +42,7 @@ __all__ = [
     "SetHeld",
     "SetMuted",
     "SetRecording",
+    "ShowCallerId",
     "StartTransfer",
     "StopSupervising",
     "StoreFailed",
@@ -115,6 +116,12 @@ class HangUp(Input, frozen=True):
     """Somebody outside the phones wants the call to end."""
 
     by: EndedBy = "api"
+
+
+class ShowCallerId(Input, frozen=True):
+    """What the customer is to see of this call, E.164; too late once a phone rings."""
+
+    number: str
 
 
 class SetMuted(Input, frozen=True):

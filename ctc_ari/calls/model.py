@@ -142,6 +142,11 @@ class Leg(msgspec.Struct, frozen=True):
         """Whether Asterisk has, or may have, this channel."""
         return self.stage not in (LegStage.ABSENT, LegStage.GONE)
 
+    @property
+    def device(self) -> Device:
+        """Which of an agent's devices it is: browsers register under names of their own."""
+        return "web" if self.endpoint.startswith("PJSIP/web-") else "desk"
+
 
 class Agent(msgspec.Struct, frozen=True):
     """A person who takes and makes calls, as the directory knows her."""
@@ -327,6 +332,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return self.held or self.held_by_phone
 
     @property
+    def silenced(self) -> bool:
+        """Whether nobody may hear the agent: she is muted, or held twice, by her phone and by the service."""
+        return self.muted or (self.held and self.held_by_phone)
+
+    @property
     def customer_waits(self) -> bool:
         """Whether somebody who was answered has nobody to talk with."""
         if self.answered_at is None or not self.live:
@@ -354,7 +364,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
             return ()
         transfer = self.transfers[-1] if self.transfers else None
         theirs = (transfer.target.agent.email,) if transfer and transfer.open else ()
-        return tuple(email for email in (self.agent.email, *theirs) if email)
+        supervisors = (supervisor.agent.email for supervisor in self.supervisors)
+        return tuple(email for email in (self.agent.email, *theirs, *supervisors) if email)
 
     def leg(self, role: Role) -> Leg:
         """The channel of that side; one that was never there has no name."""

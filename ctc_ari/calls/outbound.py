@@ -28,13 +28,14 @@ from ctc_ari.calls.inputs import (
     LegReady,
     LegRinging,
     RequestFailed,
+    ShowCallerId,
     Stored,
     StoreFailed,
 )
 from ctc_ari.calls.model import Call, EndReason, LegStage, Phase
 from ctc_ari.calls.outcomes import agent_outcome, customer_outcome, tone_for
 from ctc_ari.calls.ports import NOT_SENT
-from ctc_ari.calls.steps import RINGING_GRACE, Step, end, stage
+from ctc_ari.calls.steps import RINGING_GRACE, Step, end, stage, turn_away
 
 __all__ = [
     "agent_answered",
@@ -52,6 +53,7 @@ __all__ = [
     "leg_gone_before_talk",
     "ringing_agent_failed",
     "ringing_customer_failed",
+    "show_caller_id",
     "store_failed",
     "stored",
     "tell_agent",
@@ -78,6 +80,11 @@ def stored(call: Call, stored: Stored, now: float) -> Step:
         deadline=now + call.agent_ring_timeout + RINGING_GRACE,
     )
     return call, (Originate(call.agent_ring_timeout),)
+
+
+def show_caller_id(call: Call, show: ShowCallerId, _now: float) -> Step:
+    """In time for the customer's channel, which carries it."""
+    return replace(call, agent=replace(call.agent, caller_id=show.number)), ()
 
 
 def store_failed(call: Call, _failed: StoreFailed | DeadlinePassed, now: float) -> Step:
@@ -165,6 +172,8 @@ def ringing_agent_failed(call: Call, failed: RequestFailed, now: float) -> Step:
 
 
 def cancelled(call: Call, hang_up: HangUp, now: float) -> Step:
+    if hang_up.by == "system" and call.direction == "inbound":
+        return turn_away(call, now)
     return end(call, EndReason.CANCELLED, hang_up.by, now)
 
 

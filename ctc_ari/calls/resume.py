@@ -237,7 +237,7 @@ def _talking(call: Call, observed: Observed) -> tuple[Effect, ...]:
     together = () if observed.bridged >= {"agent", "customer"} else (BridgeLegs(),)
     #: Her phone's own hold plays music, too, and that is Asterisk's.
     music = () if call.held_by_phone and not call.held else (Music("customer", call.held),)
-    return (*answer, *quiet, *together, Mute("agent", call.muted), Mute("customer", call.held), *music)
+    return (*answer, *quiet, *together, Mute("agent", call.silenced), Mute("customer", call.held), *music)
 
 
 def _listening(call: Call, observed: Observed) -> tuple[Effect, ...]:

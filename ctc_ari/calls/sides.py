@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
+from ctc_ari.calls.controls import music_of_our_own
 from ctc_ari.calls.effects import (
     Announce,
     BridgeLegs,
@@ -75,7 +76,7 @@ def _moved(call: Call, answered: LegAnswered, _now: float) -> Step:
     if call.moving_to is None or call.phase is not Phase.TALKING:
         call, released = dismiss(replace(call, moving_to=None), "device")
         return call, (*released, Announce("call.device_failed"))
-    former, held_there = f"former:{old.channel}", call.held_by_phone and not call.held
+    former, held_there = f"former:{old.channel}", call.held_by_phone
     others = tuple(other for other in call.others if other.role != "device")
     call = replace(
         call,
@@ -86,11 +87,13 @@ def _moved(call: Call, answered: LegAnswered, _now: float) -> Step:
         held_by_phone=False,
     )
     muted: tuple[Effect, ...] = (Mute("agent", True),) if call.muted else ()
-    if held_there:
+    if held_there and not call.held:
         #: The phone that held the call takes its music along only if we say so.
         muted = (*muted, Music("customer", False), Announce("call.resumed"))
+    anew = music_of_our_own() if held_there and call.held else ()
     call, spies = spy_again(call)
-    return call, (*muted, BridgeLegs(("agent",)), HangUpLeg(former), *spies, Announce("call.device_changed"))
+    changed = Announce("call.device_changed")
+    return call, (*muted, BridgeLegs(("agent",)), HangUpLeg(former), *anew, *spies, changed)
 
 
 def _not_moved(call: Call, _happened: Input, _now: float) -> Step:

@@ -29,13 +29,16 @@ __all__ = [
     "stage",
     "stop_recording",
     "talk_deadline",
+    "turn_away",
     "with_transfer",
 ]
 
 #: Asterisk itself ends the ringing; this much later we do, in case its word was lost.
 RINGING_GRACE = 2.0
 #: How often the removal of what is left over is tried again.
-CLEANUP_RETRY = 2.0
+CLEANUP_RETRY = 1.0
+#: Q.850.
+USER_BUSY = 17
 
 Step = tuple[Call, tuple[Effect, ...]]
 Handler = Callable[[Call, Any, float], Step]
@@ -128,6 +131,13 @@ def end(call: Call, reason: EndReason, by: EndedBy, now: float) -> Step:
     )
     call, effects = clean_up(call)
     return call, (*told, *effects, Announce("call.ended"))
+
+
+def turn_away(call: Call, now: float) -> Step:
+    """A caller whom nobody wants is told that the line is busy."""
+    call, effects = end(call, EndReason.CANCELLED, "system", now)
+    busy = HangUpLeg("customer", USER_BUSY)
+    return call, tuple(busy if effect == HangUpLeg("customer") else effect for effect in effects)
 
 
 def clean_up(call: Call) -> Step:

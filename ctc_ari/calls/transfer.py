@@ -170,7 +170,8 @@ def _without_hold(call: Call) -> Step:
     """The waiting that a transfer brings takes the place of that which the agent asked for."""
     effects: tuple[Effect, ...] = ()
     if call.held:
-        effects = (Mute("customer", False), Music("customer", False))
+        unmuted = (Mute("agent", False),) if call.silenced and not call.muted else ()
+        effects = (Mute("customer", False), Music("customer", False), *unmuted)
     elif call.held_by_phone:
         effects = (Music("customer", False),)
     return replace(call, held=False), effects

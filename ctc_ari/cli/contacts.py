@@ -109,7 +109,8 @@ def _erase(config: Config, contact_id: str | None, number: str | None) -> Erased
     from ctc_ari.store.erasure import PostgresErasure
 
     async def work(pool: Pool) -> Erased:
-        erasures = PostgresErasure(pool, AriRecordings(config.asterisk.nodes[0]))
+        spool = Path(config.database.data_dir) / "spool"
+        erasures = PostgresErasure(pool, AriRecordings(config.asterisk.nodes), spool)
         return await (erasures.erase_number(number) if number else erasures.erase_contact(contact_id or ""))
 
     return with_pool(config, work)

@@ -1,7 +1,8 @@
 """A CRM with an HTTP API: asked who an agent and a contact are, told of finished calls.
 
 An agent that the CRM names is written into our directory, so that all else (transfers, callers, sessions, the panel)
-finds her there, and so that a CRM that is down after a restart keeps nobody from working.
+finds her there. What it answered last is kept beside that, so that a CRM that is down after a restart keeps nobody from
+working.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from ctc_ari.calls.ports import CallStore
 from ctc_ari.config import CrmHttp
 from ctc_ari.config_rules import check_agent_fields
 from ctc_ari.crm.answers import Document, decode, text_at
-from ctc_ari.crm.cache import PATIENCE, Cache
-from ctc_ari.crm.contacts import StoreWithContacts
+from ctc_ari.crm.cache import PATIENCE, Cache, Memory, Remembered
+from ctc_ari.crm.calls import StoreWithContacts
 from ctc_ari.directory import ContactRecord, Directory
 from ctc_ari.errors import AgentNotFound, ConfigError, ContactNotFound, CrmUnreachable, CtcError
 from ctc_ari.outbox import Attempt, Delivery, Encode, Send, Told, Webhook
@@ -50,6 +51,7 @@ class HttpCrm:
         directory: Directory,
         remember: Callable[[Agent], Awaitable[None]],
         encode: Encode,
+        memory: Memory | None = None,
         patience: float = PATIENCE,
     ) -> None:
         self._settings = settings
@@ -58,8 +60,18 @@ class HttpCrm:
         self._directory = directory
         #: Writes an agent into the directory. Raises CtcError.
         self._remember = remember
-        self._agents = Cache(self._ask_agent, fresh_seconds=settings.cache_seconds, patience=patience)
-        self._contacts = Cache(self._ask_contact, fresh_seconds=settings.cache_seconds, patience=patience)
+        self._agents = Cache(
+            self._ask_agent,
+            fresh_seconds=settings.cache_seconds,
+            patience=patience,
+            remembered=None if memory is None else Remembered(memory, "agent", _AgentAnswer),
+        )
+        self._contacts = Cache(
+            self._ask_contact,
+            fresh_seconds=settings.cache_seconds,
+            patience=patience,
+            remembered=None if memory is None else Remembered(memory, "contact", Contact),
+        )
         self._writing: set[asyncio.Task[None]] = set()
         self._told: str | None = None
 

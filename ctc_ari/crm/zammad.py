@@ -1,21 +1,30 @@
-"""Zammad's generic CTI contract: newCall, answer and hangup for its caller log, and callers that it blocks.
+"""Zammad's generic CTI contract: newCall, answer and hangup for its caller log, callers that it blocks, caller IDs.
 
 https://docs.zammad.org/en/latest/api/generic-cti/index.html
+
+newCall is a question, too, so it is asked before a phone rings, and what Zammad says in time counts. The outbox then
+finds that message sent already; all others go through it, and so does this one when there was no answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 import structlog
 
 from ctc_ari.calls.commands import CallDesk
-from ctc_ari.calls.inputs import HangUp
-from ctc_ari.calls.model import Agent, Call, EndReason
-from ctc_ari.calls.ports import Logged
+from ctc_ari.calls.inputs import HangUp, ShowCallerId
+from ctc_ari.calls.model import Agent, Call, Contact, EndReason
+from ctc_ari.calls.ports import CallStore, Happening, Logged
 from ctc_ari.crm.builtin import BuiltinCrm
+from ctc_ari.crm.cache import DOWN_SECONDS, PATIENCE
+from ctc_ari.crm.calls import StoreAround
 from ctc_ari.directory import Directory
 from ctc_ari.errors import CtcError
 from ctc_ari.outbox import Attempt, Delivery, Send, Told, Webhook
@@ -33,6 +42,14 @@ _NAMES: Mapping[str, Literal["newCall", "answer", "hangup"]] = {
 }
 #: A number that is withheld.
 ANONYMOUS = "anonymous"
+#: What Zammad shows customers: international, without +.
+_CALLER_ID = re.compile(r"[1-9][0-9]{6,14}")
+#: It answers so to a newCall that it has already: our attempt before this one arrived, and its answer did not.
+_KNOWN = b"already exists"
+#: Answers to newCall that nobody has come for: of calls that were never told.
+MOST_GREETED = 1000
+#: RFC 5842, 7.1: as good as delivered.
+ALREADY_REPORTED = 208
 
 #: The seven causes that Zammad knows; it tells missed calls by them. `None`: by what became of the call.
 _CAUSES: Mapping[EndReason, str] = {
@@ -72,10 +89,12 @@ class _Event(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
 
 
 class _Answer(msgspec.Struct, frozen=True):
-    """What Zammad says to newCall; that it would like another caller ID comes too late, the agent has hers."""
+    """What Zammad says to newCall; its documentation has `callerId`, itself it says `caller_id`."""
 
     action: str | None = None
     reason: str | None = None
+    caller_id: str | None = None
+    callerId: str | None = None  # noqa: N815 -- theirs
 
 
 def cause_of(call: Call) -> str:
@@ -93,12 +112,14 @@ def cause_of(call: Call) -> str:
 class ZammadCrm(BuiltinCrm):
     """Implements `Crm`: agents and contacts are ours, Zammad hears of calls with customers."""
 
-    def __init__(self, url: str, remote: Remote, directory: Directory, caller_id: str | None) -> None:
+    def __init__(
+        self, url: str, remote: Remote, directory: Directory, caller_id: str | None, patience: float = PATIENCE
+    ) -> None:
         super().__init__(directory)
-        self._url = url
-        self._remote = remote
+        self._zammad = _Zammad(url, remote)
         #: What customers see of agents who have no caller ID of their own.
         self._caller_id = caller_id
+        self._patience = patience
 
     @property
     def told(self) -> Sequence[str] | None:
@@ -107,7 +128,22 @@ class ZammadCrm(BuiltinCrm):
 
     def sender(self, desk: CallDesk) -> Send:
         """A POST of each, and what Zammad answers."""
-        return _Zammad(self._url, self._remote, desk)
+        self._zammad.desk = desk
+        return self._zammad
+
+    def keeping(self, store: CallStore) -> CallStore:
+        """Zammad is asked of each call between its row and its phones."""
+        return _StoreThatAsks(store, self._ask)
+
+    def close(self) -> None:
+        """Wait for no answer any more."""
+        self._zammad.close()
+
+    async def _ask(self, call: Call) -> None:
+        """Until it has answered, or for as long as a phone may wait. Never raises."""
+        payload = self.encode(Happening(call, "call.created", call.created_at, 1))
+        if payload is not None:
+            await self._zammad.greet(call.id, payload, self._patience)
 
     def encode(self, happening: Told) -> str | None:
         """None for calls between agents, which are no customer's."""
@@ -137,36 +173,85 @@ class ZammadCrm(BuiltinCrm):
         return (agent.caller_id or self._caller_id or agent.extension or ANONYMOUS).removeprefix("+")
 
 
-class _Zammad:
-    """Implements `Send`; a caller whom Zammad blocks is turned away while nobody talks to him."""
+class _StoreThatAsks(StoreAround):
+    """Implements `CallStore`: a call that has its row goes on when this has been asked."""
 
-    def __init__(self, url: str, remote: Remote, desk: CallDesk) -> None:
+    def __init__(self, store: CallStore, ask: Callable[[Call], Awaitable[None]]) -> None:
+        super().__init__(store)
+        self._ask = ask
+
+    async def add(self, call: Call) -> Contact | None:
+        """Only a call that comes about is told."""
+        contact = await self._store.add(call)
+        await self._ask(call)
+        return contact
+
+
+class _Zammad:
+    """Implements `Send`; what it answers to newCall is done, while nobody talks yet."""
+
+    def __init__(self, url: str, remote: Remote) -> None:
         self._url = url
         self._remote = remote
-        self._desk = desk
+        #: Made after the store that asks.
+        self.desk: CallDesk | None = None
+        #: By call: asked before its phone rang; the outbox comes for how that went.
+        self._greeted: OrderedDict[str, asyncio.Task[Attempt]] = OrderedDict()
+        #: Until then nobody waits for it: it did not answer in time.
+        self._slow_until = float("-inf")
         self._answers = msgspec.json.Decoder(_Answer)
+
+    def close(self) -> None:
+        """Wait for no answer any more."""
+        for task in self._greeted.values():
+            task.cancel()
+
+    async def greet(self, call_id: str, payload: str, patience: float) -> None:
+        """Ask, and wait no longer than this; an answer that comes later counts as far as it can. Never raises."""
+        task = asyncio.create_task(self._send(call_id, "call.created", payload), name="zammad")
+        self._greeted[call_id] = task
+        if len(self._greeted) > MOST_GREETED:
+            self._greeted.popitem(last=False)
+        if time.monotonic() < self._slow_until:
+            return
+        await asyncio.wait((task,), timeout=patience)
+        if not (task.done() and not task.cancelled() and task.exception() is None and task.result().delivered):
+            self._slow_until = time.monotonic() + DOWN_SECONDS
 
     async def __call__(self, webhook: Webhook, delivery: Delivery) -> Attempt:
         """2xx is delivered, whatever it says."""
+        greeted = self._greeted.pop(delivery.call_id, None) if delivery.type == "call.created" else None
+        if greeted is not None:
+            return await greeted
+        return await self._send(delivery.call_id, delivery.type, delivery.payload)
+
+    async def _send(self, call_id: str, event: str, payload: str) -> Attempt:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        answer = await self._remote.request("POST", self._url, headers=headers, body=delivery.payload.encode())
+        answer = await self._remote.request("POST", self._url, headers=headers, body=payload.encode())
         if answer.status is None or not 200 <= answer.status < 300:
+            if event == "call.created" and _KNOWN in answer.body:
+                return Attempt(ALREADY_REPORTED)
             return Attempt(answer.status, answer.error, answer.retry_after)
-        if delivery.type == "call.created" and answer.error is None and self._rejects(answer.body):
-            await self._turn_away(delivery.call_id)
+        if event == "call.created" and answer.error is None:
+            await self._obey(call_id, answer.body)
         return Attempt(answer.status)
 
-    def _rejects(self, body: bytes) -> bool:
+    async def _obey(self, call_id: str, body: bytes) -> None:
         try:
-            return self._answers.decode(body).action == "reject"
+            answer = self._answers.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            return False
-
-    async def _turn_away(self, call_id: str) -> None:
+            return
+        if answer.action not in ("reject", "dial") or self.desk is None:
+            return
         try:
-            call = await self._desk.find(call_id)
-            if call.live and call.direction == "inbound" and call.answered_at is None:
+            call = await self.desk.find(call_id)
+            if not call.live or call.answered_at is not None:
+                return
+            caller_id = answer.caller_id or answer.callerId or ""
+            if answer.action == "reject" and call.direction == "inbound":
                 log.info("caller blocked by Zammad", call=call_id)
-                await self._desk.control(call_id, HangUp("system"))
+                await self.desk.control(call_id, HangUp("system"))
+            elif answer.action == "dial" and call.direction == "outbound" and _CALLER_ID.fullmatch(caller_id):
+                await self.desk.control(call_id, ShowCallerId(f"+{caller_id}"))
         except CtcError as error:
-            log.warning("blocked caller not turned away", call=call_id, code=error.code)
+            log.warning("what Zammad wants cannot be done", call=call_id, wants=answer.action, code=error.code)

@@ -17,16 +17,17 @@ import uvloop
 
 from ctc_ari import logs
 from ctc_ari.app import service
-from ctc_ari.config import Asterisk, Config, Database, Limits, Node, Server
+from ctc_ari.config import Asterisk, Config, Database, Inbound, Limits, Node, Server
+from ctc_ari.demo.carrier import simulated_carrier
 from ctc_ari.demo.desk import serving
 from ctc_ari.demo.fetch import fetch
-from ctc_ari.demo.sample import AGENT, CONTACTS, DESK_AGENT, OWN_PHONE, TRUNK_NUMBER, agents
+from ctc_ari.demo.sample import AGENT, CONTACTS, DESK_AGENT, OWN_PHONE, ROUTES, TRUNK_NUMBER, agents
 from ctc_ari.demo.story import Story
 from ctc_ari.errors import NotFound, SetupError
 from ctc_ari.runtime import asterisk
 from ctc_ari.runtime.postgres import embedded
 from ctc_ari.store.agents import set_agent
-from ctc_ari.store.contacts import put_contact
+from ctc_ari.store.contacts import PostgresContacts
 from ctc_ari.store.migrate import ensure_current
 from ctc_ari.store.pool import open_pool
 from ctc_ari.store.tokens import create_token, revoke_token
@@ -93,8 +94,13 @@ async def _demo(port: int, directory: Path) -> None:
         folder = directory / "asterisk"
         address = await stack.enter_async_context(service(config, listeners=listeners, asterisk_folder=folder))
         await _ready(address)
-        desk = await stack.enter_async_context(serving(desk_port, base_url=address, token=token, agent=DESK_AGENT))
-        _welcome(address, desk, token, config)
+        carrier_page = await stack.enter_async_context(
+            simulated_carrier(_free_port(8091), config.asterisk.nodes[0], pages=config.server.allowed_origins)
+        )
+        desk = await stack.enter_async_context(
+            serving(desk_port, base_url=address, token=token, agent=DESK_AGENT, simulated_carrier=carrier_page)
+        )
+        _welcome(address, desk, carrier_page, token, config)
         await asyncio.Event().wait()
 
 
@@ -111,6 +117,7 @@ def _config(port: int, desk_port: int, database_url: str, carrier: str, sip_pass
             caller_id=TRUNK_NUMBER,
             sip_bind=f"{HOST}:{_free_port(5060)}",
         ),
+        inbound=Inbound(routes=ROUTES),
         limits=Limits(agent_calls_per_minute=60, duplicate_window=3),
         agents=agents(carrier, sip_password),
     )
@@ -121,9 +128,10 @@ async def _people(url: str, config: Config) -> str:
     pool = await open_pool(url)
     try:
         await ensure_current(pool)
+        contacts = PostgresContacts(pool)
+        for contact in CONTACTS:
+            await contacts.put(contact)
         async with pool.acquire() as connection:
-            for contact, _ in CONTACTS:
-                await put_contact(connection, contact)
             for agent in config.agents:
                 with contextlib.suppress(NotFound):
                     await set_agent(connection, agent.email, contact=agent.contact)
@@ -150,19 +158,22 @@ async def _ready(address: str) -> None:
     raise SetupError(f"the service is not ready: {reason}")
 
 
-def _welcome(address: str, desk_address: str, token: str, config: Config) -> None:
+def _welcome(address: str, desk: str, carrier: str, token: str, config: Config) -> None:
     number = "020 7946 0001".replace(" ", "%20")
     url = f"{address}/ClickToCallAPI?phone_number={number}&email={AGENT}&token={token}"
-    _say(f"\n\nReady. Open {desk_address} in a browser, choose a contact, and click the number: you talk there.\n")
-    _say("Or paste this into another terminal, and watch the story here:\n")
+    bob = next(agent for agent in config.agents if agent.email == OWN_PHONE)
+    _say(f"\n\nReady. Open {desk} in a browser, choose a contact, and click the number: you talk there.\n")
+    _say("A customer calls the desk (its button does the same; don't answer, and it is a missed call):\n")
+    _say(f"  curl -X POST {carrier}/calls\n")
+    _say("A click in a CRM, as one line for another terminal; watch the story here:\n")
     _say(f"  curl '{url}'\n")
     _say("The customers of the simulated carrier:\n")
-    for contact, does in CONTACTS:
-        _say(f"  {contact.numbers[0]}  {contact.name:<18} {does}")
-    bob = next(agent for agent in config.agents if agent.email == OWN_PHONE)
+    for contact in CONTACTS:
+        _say(f"  {contact.numbers[0].number}  {contact.name:<18} {contact.external['simulated']}")
     _say(f"\nYour own softphone: user {bob.extension}, password {bob.sip_password}, server {config.asterisk.sip_bind};")
     _say(f"then put email={OWN_PHONE} into the line above.")
     _say(f"The API, to read and to try: {address}/docs")
+    _say(f"With Postman (docs/postman.md): base_url {address}, token {token}")
     _say("Ctrl-C stops everything.\n")
 
 

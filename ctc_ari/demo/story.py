@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from ctc_ari.calls.model import Call, EndReason
+from ctc_ari.calls.model import Call, EndReason, Transfer
 from ctc_ari.calls.ports import Happening
 
 __all__ = ["Story"]
@@ -23,6 +23,8 @@ _ENDINGS = {
     EndReason.CANCELLED: "cancelled",
     EndReason.FAILED: "the call failed",
     EndReason.LOST: "lost while the service was away",
+    EndReason.CUSTOMER_HANGUP: "{customer} gave up; {agent} missed the call",
+    EndReason.TRANSFERRED: "{agent} is free again, {customer} talks with somebody else",
 }
 
 
@@ -50,19 +52,45 @@ def _line(happening: Happening) -> str:
     customer = _printable(call.contact.name) if call.contact else call.number
     match happening.event:
         case "call.created":
-            return f"click     {agent} wants to call {call.number}"
-        case "call.agent_ringing":
+            return _beginning(call, agent, customer)
+        case "call.offered":
             return f"ringing   {agent}'s phone rings and shows {customer} ({call.number})"
-        case "call.agent_answered":
+        case "call.agent_ringing" if call.direction == "outbound":
+            return f"ringing   {agent}'s phone rings and shows {customer} ({call.number})"
+        case "call.agent_answered" if call.direction == "outbound":
             return f"answered  {agent} picked up; now {customer} is called"
         case "call.customer_ringing":
             return f"ringing   {customer}'s phone rings; {agent} hears it ring"
-        case "call.answered":
-            return f"talking   {customer} answered: {agent} and {customer} are connected"
+        case "call.answered" if not call.transferred_from:
+            answered = agent if call.direction == "inbound" else customer
+            return f"talking   {answered} answered: {agent} and {customer} are connected"
+        case "call.held":
+            return f"hold      {customer} hears music"
+        case "call.resumed":
+            return f"talking   {agent} and {customer} again"
+        case "call.transfer_started" | "call.transfer_answered" | "call.transfer_cancelled" if call.transfer:
+            return _transferring(happening.event, call.transfer, agent, customer)
         case "call.ended":
             return f"ended     {_ending(call, agent, customer)}"
         case _:
             return ""
+
+
+def _beginning(call: Call, agent: str, customer: str) -> str:
+    if call.transferred_from:
+        return f"transfer  {customer} is connected with {agent}"
+    if call.direction == "inbound":
+        return f"incoming  {customer} calls {call.did}"
+    return f"click     {agent} wants to call {call.number}"
+
+
+def _transferring(event: str, transfer: Transfer, agent: str, customer: str) -> str:
+    target = (transfer.target.agent.name if transfer.target.agent else "") or transfer.target.to
+    if event == "call.transfer_started":
+        return f"transfer  {target}'s phone rings; {customer} waits"
+    if event == "call.transfer_answered":
+        return f"transfer  {target} answered and talks with {agent} first; {customer} hears music"
+    return f"transfer  came to nothing; {agent} and {customer} again"
 
 
 def _ending(call: Call, agent: str, customer: str) -> str:

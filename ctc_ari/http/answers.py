@@ -93,6 +93,8 @@ def fault_of(error: Exception) -> Fault:
         return Fault(404, errors.NotFound.code, str(errors.NotFound()))
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return Fault(413, "too_large", "The request's body is larger than 64 KiB.")
+    if isinstance(error, web.HTTPUnsupportedMediaType):
+        return Fault(415, "unsupported_media_type", "Send the body as JSON, with `Content-Type: application/json`.")
     if isinstance(error, web.HTTPException) and error.status >= 400:
         # Only the status: aiohttp's own text repeats parts of the request.
         phrase = HTTPStatus(error.status).phrase

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
 
 import msgspec
 from aiohttp import web
@@ -16,11 +16,18 @@ __all__ = ["Controls"]
 
 PATH = "/api/v1/calls/{id}"
 
+#: What a telephone's keypad has (RFC 4733, section 3.2).
+_KEYS = re.compile(r"[0-9A-D*#]{1,64}")
+
 
 class Dtmf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of POST …/dtmf."""
 
-    digits: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern="^[0-9A-D*#]+$")]
+    digits: str
+
+    def __post_init__(self) -> None:
+        if not _KEYS.fullmatch(self.digits):
+            raise ValueError("`digits` are 1 to 64 of 0 to 9, A to D, * and #")
 
 
 class Recording(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

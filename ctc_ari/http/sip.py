@@ -132,7 +132,7 @@ class Sip:
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """101, and then SIP messages both ways until one side goes, the session ends, or another window takes over."""
         if not self._origins.admits(request):
-            raise NotAllowed("Pages of that origin are no phones here; add it to server.allowed_origins.")
+            raise NotAllowed("Only pages of this service and of server.allowed_origins are phones here.")
         if "sip" not in request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").replace(" ", "").split(","):
             raise BadRequest("Open this as a WebSocket with the subprotocol `sip`.")
         ticket = self._tickets.pop(request.query.get("ticket", ""), None)

@@ -18,6 +18,7 @@ from ctc_ari.http.services import Services, authenticate, visible_call
 __all__ = ["Transfers"]
 
 PATH = "/api/v1/calls/{id}"
+MODES = "listen, whisper or barge"
 
 
 class NewTransfer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,7 +75,7 @@ class Transfers:
     async def transfer(self, request: web.Request) -> web.Response:
         """201 with the transfer, once the target's channel is there; it then rings."""
         call = await visible_call(self._services, request)
-        new = await read_body(request, self._transfer, "a transfer")
+        new = await read_body(request, self._transfer, "a transfer whose mode is blind or attended")
         call = await self._services.desk.transfer(call.id, new.to, new.mode)
         transfer = call.transfers[-1]
         place = f"{PATH.format(id=call.id)}/transfers/{transfer.id}"
@@ -103,13 +104,13 @@ class Transfers:
     async def move(self, request: web.Request) -> web.Response:
         """202 with the call while the other device rings; the call is there once it is answered."""
         call = await visible_call(self._services, request)
-        new = await read_body(request, self._device, "a device")
+        new = await read_body(request, self._device, "a device, desk or web")
         return json_answer(view(await self._services.desk.move(call.id, new.device, again=new.again)), 202)
 
     async def supervise(self, request: web.Request) -> web.Response:
         """201 while the supervisor's phone rings."""
         call = await self._supervised_call(request)
-        new = await read_body(request, self._supervisor, "a supervisor")
+        new = await read_body(request, self._supervisor, f"a supervisor who is to {MODES}")
         if not authenticate(self._services, request).may_act_for(new.email):
             raise NotAllowed
         agent = self._services.directory.agent(new.email)
@@ -120,7 +121,7 @@ class Transfers:
     async def change_mode(self, request: web.Request) -> web.Response:
         """From listening to whispering, say."""
         call = await self._supervised_call(request)
-        new = await read_body(request, self._mode, "a supervisor's mode")
+        new = await read_body(request, self._mode, f"a supervisor's mode, which is {MODES}")
         supervisor = _supervisor_of(call, request.match_info["sid"])
         await self._services.desk.control(call.id, Supervise(supervisor.id, supervisor.agent, "", new.mode))
         return web.Response(status=204)
@@ -143,7 +144,7 @@ class Transfers:
         if transfer.state == outcome:
             return web.Response(status=204)
         if not transfer.open:
-            raise WrongState("The transfer is over")
+            raise WrongState("The transfer is over.")
         await self._services.desk.control(call.id, wish)
         return web.Response(status=204)
 
@@ -151,7 +152,9 @@ class Transfers:
         """Raises NotAllowed for everybody without that right."""
         call = await visible_call(self._services, request)
         if not authenticate(self._services, request).may_supervise:
-            raise NotAllowed
+            raise NotAllowed(
+                "This needs a token with the right `supervise`; `ctc-ari token create` gives it with --right."
+            )
         return call
 
     def _view(self, call: Call, name: str, otherwise: Supervisor) -> SupervisorView:

@@ -13,7 +13,7 @@ from ctc_ari.log.merge import completed_by, corrected_by
 from ctc_ari.log.records import CdrRow, CelRow
 from ctc_ari.log.row import LogRow
 
-__all__ = ["Known", "Wait", "checked", "row_now"]
+__all__ = ["LONGEST_CALL", "Known", "Wait", "row_now"]
 
 #: Seconds for which a call that no service seems to know may still be written by one.
 STRANGER_SECONDS = 8.0
@@ -23,7 +23,9 @@ RECORDS_SECONDS = 20.0
 SUCCESSOR_SECONDS = 30.0
 #: Seconds after which Asterisk has had no part in it: it makes the first record at once.
 NOTHING_SECONDS = 5.0
-_SOON, _LATER = 1.0, 5.0
+#: Seconds for which a call past the service may go on.
+LONGEST_CALL = 4 * 3600.0
+_SOON, _LATER = 0.5, 5.0
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -36,6 +38,8 @@ class Known(msgspec.Struct, frozen=True):
     cdr: Sequence[CdrRow] = ()
     #: Its channels are part of a call that has another `linkedid`.
     elsewhere: bool = False
+    #: What Asterisk wrote up to then is all here, even if the database was away meanwhile. Unix seconds.
+    read_to: float = float("inf")
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -45,15 +49,17 @@ class Wait(msgspec.Struct, frozen=True):
 
 
 def row_now(known: Known, house: House, waited: float) -> LogRow | Wait | None:
-    """The row; None: it is no call of its own. `waited` is how many seconds ago it was first asked for."""
+    """The row, final; None: it is no call of its own. `waited` is how many seconds ago it was first asked for."""
     if known.elsewhere:
         return None
     if known.chain:
         return _of_service(known, house, waited)
     if waited < STRANGER_SECONDS:
         return Wait(_SOON)
-    whole = is_complete(known.cel)
-    if not whole and waited < RECORDS_SECONDS:
+    if wait := _for_records(known, waited):
+        return wait
+    if known.cel and not is_complete(known.cel) and not _has_last_word(known.cel) and waited < LONGEST_CALL:
+        #: One of its channels has ended, and others talk on.
         return Wait(_LATER)
     return row_of_records(known.linkedid, known.cel, known.cdr, house)
 
@@ -65,19 +71,31 @@ def _of_service(known: Known, house: House, waited: float) -> LogRow | Wait:
     over = chain_is_over(chain)
     if not over and waited < SUCCESSOR_SECONDS:
         return Wait(_LATER)
+    if wait := _for_records(known, waited):
+        return wait
     row = row_of_calls(chain)
-    if over and not needs_asterisk(chain):
-        return checked(row, known, house)
-    if not is_complete(known.cel):
-        patience = RECORDS_SECONDS if known.cel else NOTHING_SECONDS
-        return Wait(_SOON) if waited < patience else row
-    seen = row_of_records(known.linkedid, known.cel, known.cdr, house)
-    return row if seen is None else completed_by(row, seen)
-
-
-def checked(row: LogRow, known: Known, house: House) -> LogRow:
-    """A row of the service's, held against what Asterisk recorded."""
-    if not is_complete(known.cel):
+    seen = row_of_records(known.linkedid, known.cel, known.cdr, house) if is_complete(known.cel) else None
+    if seen is None:
         return row
-    seen = row_of_records(known.linkedid, known.cel, known.cdr, house)
-    return row if seen is None else corrected_by(row, seen)
+    return corrected_by(row, seen) if over and not needs_asterisk(chain) else completed_by(row, seen)
+
+
+def _for_records(known: Known, waited: float) -> Wait | None:
+    """Whether more of Asterisk's records may come.
+
+    They come in order, but those that the database could not be given come later, from the file: what looks complete
+    may have a hole.
+    """
+    cel = known.cel
+    if is_complete(cel):
+        #: An Asterisk that is told to may leave the last word out.
+        early = not _has_last_word(cel) and waited < NOTHING_SECONDS
+        return Wait(_SOON) if early or known.read_to < cel[-1].eventtime else None
+    if waited < (RECORDS_SECONDS if cel else NOTHING_SECONDS):
+        return Wait(_SOON)
+    ended = max([row.eventtime for row in cel] + [call.ended_at or 0.0 for call in known.chain], default=0.0)
+    return Wait(_SOON) if known.read_to < ended + NOTHING_SECONDS else None
+
+
+def _has_last_word(cel: Sequence[CelRow]) -> bool:
+    return any(row.eventtype == "LINKEDID_END" for row in cel)

@@ -14,13 +14,13 @@ import structlog
 
 from ctc_ari.calls.ids import is_call_id
 from ctc_ari.calls.model import Call, Contact, owner_of
-from ctc_ari.calls.ports import Happening, Logged
+from ctc_ari.calls.ports import Happening
 from ctc_ari.errors import AgentBusy, ConfigError, DatabaseUnreachable
 from ctc_ari.outbox import Subscriptions
 from ctc_ari.store.contacts import BY_CONVERSATION
 from ctc_ari.store.log import log_ended
 from ctc_ari.store.outbox import message_columns
-from ctc_ari.store.pool import Connection, Pool, acquire, connect, database_errors
+from ctc_ari.store.pool import Pool, acquire, connect, database_errors
 from ctc_ari.store.spool import Spool, Spooled
 
 __all__ = ["PostgresCallStore"]
@@ -34,7 +34,7 @@ RETRY_SECONDS = 0.5
 LINGER_SECONDS = 0.05
 #: What somebody wished follows a request to Asterisk, and to write it at once would keep that one's answer waiting.
 URGENT_SECONDS = 0.005
-#: Seconds a start waits until what an earlier process left is written.
+#: Seconds after which a start says again that what an earlier process left is not written yet.
 RECOVER_SECONDS = 60.0
 #: Changes that the database has not taken after so many seconds go to the disk meanwhile.
 SPOOL_AFTER = 0.2
@@ -176,17 +176,13 @@ class PostgresCallStore:
         *,
         spool: Spool | None = None,
         subscriptions: Subscriptions | None = None,
-        in_transaction: Callable[[Connection, Sequence[Logged]], Awaitable[None]] | None = None,
-        on_logged: Callable[[Logged], None] = lambda _: None,
     ) -> None:
-        """`in_transaction` is called with new rows of the log before they are committed, `on_logged` after."""
+        """Without a spool, changes that the database has not taken end with the process."""
         self._pool = pool
         self._url = url
         self._spool = spool
         #: Who is told of what, besides the journal.
         self._subscriptions = subscriptions
-        self._in_transaction = in_transaction
-        self._on_logged = on_logged
         self._additions: list[_Addition] = []
         self._changes: dict[str, tuple[Call, list[Happening]]] = {}
         #: Changes being written right now.
@@ -294,10 +290,7 @@ class PostgresCallStore:
                 tasks.create_task(self._keep_spool(self._spool), name="store-spool")
 
     async def recover(self) -> None:
-        """Write what an earlier process could not; before calls are loaded, and while `run` runs.
-
-        Raises DatabaseUnreachable.
-        """
+        """Write what an earlier process could not, however long the database is away; before calls are loaded."""
         left = await asyncio.to_thread(self._spool.read) if self._spool else []
         if not left:
             return
@@ -305,9 +298,8 @@ class PostgresCallStore:
         for entry in left:
             self.save(*entry.restored())
         self._spooled = self._made
-        await self.flush(RECOVER_SECONDS)
-        if self._changes or self._writing:
-            raise DatabaseUnreachable
+        while self._changes or self._writing:
+            await self.flush(RECOVER_SECONDS)
 
     async def flush(self, seconds: float) -> None:
         """Wait, no longer than this, until all changes are written."""
@@ -416,7 +408,7 @@ class PostgresCallStore:
         self._writing = changes
         try:
             with database_errors():
-                logged = await self._save_changes(connection, changes)
+                await self._save_changes(connection, changes)
         except (DatabaseUnreachable, asyncpg.PostgresError):
             self._keep_unsaved(changes)
             raise
@@ -426,29 +418,24 @@ class PostgresCallStore:
         self._written = made
         if self._subscriptions is not None:
             self._subscriptions.enqueued()
-        for told in logged:
-            self._on_logged(told)
 
     async def _save_changes(
         self, connection: asyncpg.Connection[asyncpg.Record], changes: dict[str, tuple[Call, list[Happening]]]
-    ) -> list[Logged]:
+    ) -> None:
         """A call's end and its row in the log are one transaction."""
         columns = self._change_columns(changes)
         ended = [call for call, _ in changes.values() if not call.live]
         if not ended and not self._channels:
             await connection.execute(_SAVE, *columns, timeout=ADD_DEADLINE)
-            return []
+            return
         channels = dict(self._channels)
         async with asyncio.timeout(ADD_DEADLINE), connection.transaction():
             await connection.execute(_SAVE, *columns)
             if channels:
                 await connection.execute(_CHANNELS, list(channels), list(channels.values()))
-            logged = await log_ended(connection, ended)
-            if logged and self._in_transaction is not None:
-                await self._in_transaction(connection, logged)
+            await log_ended(connection, ended)
         for channel in channels:
             self._channels.pop(channel, None)
-        return logged
 
     def _change_columns(self, changes: dict[str, tuple[Call, list[Happening]]]) -> list[list[Any]]:
         happenings = [happening for _, happened in changes.values() for happening in happened]

@@ -1,9 +1,11 @@
-"""One customer is erased: from contacts, the log, calls, Asterisk's records and what is on its way to webhooks."""
+"""One customer is erased: from contacts, the CRM's answers, calls, the log, Asterisk's records and the outbox."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -15,6 +17,7 @@ from ctc_ari.errors import Conflict, ContactNotFound
 from ctc_ari.log.records import CdrRow, CelRow
 from ctc_ari.log.row import Recorded
 from ctc_ari.store.pool import Connection, Pool, acquire
+from ctc_ari.store.spool import spooled_in
 
 __all__ = ["PostgresErasure"]
 
@@ -30,6 +33,9 @@ _NUMBERS = """
     from contact_numbers as held where contact_id = $1
 """
 _HOLDERS = "select distinct contact_id from contact_numbers where number = $1"
+_ANSWERS = """
+    select answer ->> 'name' as name from crm_answers where kind = 'contact' and answer ->> 'id' = $1
+"""
 _NAMES = "select distinct contact_name from call_log where contact_id = $1 and contact_name is not null"
 
 #: Calls without a row in the log yet are found by their time: nothing else of them is indexed.
@@ -38,7 +44,8 @@ _UNSETTLED = """
         and (state <> 'ended' or (created_at > to_timestamp($3) - interval '1 day' and ended_at > to_timestamp($3)))
 """
 _LOGGED = """
-    select id, linkedid, number, recordings::text as recordings, transfers::text as transfers, outcome from call_log
+    select id, linkedid, node, number, recordings::text as recordings, transfers::text as transfers, outcome
+    from call_log
     where id in (
         (select id from call_log where contact_id = $1 limit $3)
         union (select id from call_log where number = any ($2) limit $3)
@@ -76,7 +83,11 @@ _REMOVE_DELIVERIES = """
         and ($3::boolean or payload ~ $4)
     returning 1
 """
-_NOT_DUE = "delete from log_due where linkedid = any ($1)"
+#: What a CRM said of her, under whatever number.
+_FORGET_ANSWERS = """
+    delete from crm_answers where kind = 'contact' and (key = any ($1) or answer ->> 'id' = $2)
+"""
+_ALONE = "select from log_due where linkedid = any ($1) order by linkedid for update"
 
 #: Columns by which records are put together; none of them holds what a person was called or dialled.
 _KEPT = frozenset({"linkedid", "uniqueid", "eventtype", "disposition", "amaflags"})
@@ -90,9 +101,13 @@ _decode, _encode = msgspec.json.decode, msgspec.json.encode
 class PostgresErasure:
     """Implements `ctc_ari.erasure.Erasures`."""
 
-    def __init__(self, pool: Pool, recordings: StoredRecordings, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, pool: Pool, recordings: StoredRecordings, spool: Path, clock: Callable[[], float] = time.time
+    ) -> None:
+        """`spool` is the folder of what the database could not be given."""
         self._pool = pool
         self._recordings = recordings
+        self._spool = spool
         self._clock = clock
 
     async def erase_contact(self, contact_id: str) -> Erased:
@@ -100,6 +115,8 @@ class PostgresErasure:
         async with acquire(self._pool) as connection:
             name = await connection.fetchval("select name from contacts where id = $1", contact_id)
             names = {row["contact_name"] for row in await connection.fetch(_NAMES, contact_id)}
+            answers = await connection.fetch(_ANSWERS, contact_id)
+            names |= {row["name"] for row in answers}
             if name is None and not names:
                 raise ContactNotFound("There is no contact with that id.")
             held = await connection.fetch(_NUMBERS, contact_id)
@@ -121,26 +138,41 @@ class PostgresErasure:
             return await self.erase_contact(holders[0])
         return await self._erase(None, [number], Traces([number]))
 
+    def _waits_on_disk(self, numbers: Sequence[str], contact_id: str | None) -> bool:
+        return any(
+            entry.call.number in numbers or (entry.call.contact is not None and entry.call.contact.id == contact_id)
+            for entry in spooled_in(self._spool)
+        )
+
     async def _erase(self, contact_id: str | None, numbers: Sequence[str], traces: Traces) -> Erased:
         async with acquire(self._pool) as connection:
             settled = self._clock() - SETTLED_SECONDS
             if await connection.fetchval(_UNSETTLED, numbers, contact_id, settled):
                 raise Conflict("The customer is in a call, or was a minute ago; try again when all is written of it.")
+        #: It would be written later, and nobody would know that it was to be erased.
+        if await asyncio.to_thread(self._waits_on_disk, numbers, contact_id):
+            raise Conflict(
+                "A call of the customer's waits on the disk for the database; a running service writes it within "
+                "moments. Try again then."
+            )
         erased = Erased()
         while True:
             async with acquire(self._pool) as connection:
                 calls = await connection.fetch(_LOGGED, contact_id, numbers, BATCH)
             if not calls:
                 break
-            recorded = [each.name for call in calls for each in _decode_recordings.decode(call["recordings"])]
-            for name in recorded:
-                await self._recordings.remove(name)
+            recorded = [
+                (call["node"], each.name) for call in calls for each in _decode_recordings.decode(call["recordings"])
+            ]
+            for node, name in recorded:
+                await self._recordings.remove(node, name)
             async with acquire(self._pool) as connection, connection.transaction():
                 erased += await _blank(connection, calls, traces) + Erased(recordings=len(recorded))
         async with acquire(self._pool) as connection, connection.transaction():
             rows = await connection.fetch(_UNLOGGED, numbers, contact_id, self._clock())
             erased += await _blank_linked(connection, [row["linkedid"] for row in rows], traces, own=True)
             erased += await _blank_mentions(connection, Traces(numbers))
+            await connection.execute(_FORGET_ANSWERS, numbers, contact_id)
         return erased
 
 
@@ -173,7 +205,7 @@ async def _blank_linked(connection: Connection, linkedids: Sequence[str], traces
     if not linkedids:
         return Erased()
     #: First: whoever completes the log from the records waits until they are blank, or is waited for.
-    await connection.execute(_NOT_DUE, linkedids)
+    await connection.execute(_ALONE, linkedids)
     calls = await connection.fetch(_SNAPSHOTS, linkedids)
     for call in calls:
         snapshot: dict[str, Any] = _decode(call["snapshot"])

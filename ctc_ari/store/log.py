@@ -16,7 +16,16 @@ from ctc_ari.log.row import LogRow
 from ctc_ari.store.contacts import BY_CONVERSATION, mark_spoken
 from ctc_ari.store.pool import Connection, database_errors
 
-__all__ = ["ROW_DOCUMENT", "log_ended", "put_row", "read_rows", "with_contact", "write_rows"]
+__all__ = [
+    "ROW_DOCUMENT",
+    "log_ended",
+    "put_row",
+    "read_rows",
+    "tell",
+    "was_told",
+    "with_contact",
+    "write_rows",
+]
 
 #: So many contacts may share a number; a switchboard with more says nothing about who is calling.
 MOST_CANDIDATES = 50
@@ -27,7 +36,7 @@ _COLUMNS = (
     "answered_at, ended_at, ring_seconds, talk_seconds, hold_seconds, transfers, recordings, quality"
 )
 
-#: A row that the service writes late takes the place of what Asterisk alone could tell; nothing else is ever replaced.
+#: A row that the service writes late takes the place of what Asterisk alone could tell; nothing else is replaced here.
 _INSERT = f"""
     insert into call_log ({_COLUMNS}) select {_COLUMNS} from json_populate_recordset(null::call_log, $1::text::json)
     on conflict (linkedid) do update set ({_COLUMNS}) = row (
@@ -53,14 +62,18 @@ _PUT = f"""
 #: Numbered behind all that is known of the call; nothing happens to it any more.
 _JOURNAL = """
     insert into call_journal (call_id, seq, at, event)
-    select given.call_id, coalesce((select max(seq) from call_journal where call_id = given.call_id), 0) + 1,
-        now(), 'call.logged'
-    from unnest($1::text[]) as given (call_id)
-    returning call_id, seq, extract(epoch from at)::float8 as at
+    select $1, coalesce((select max(seq) from call_journal where call_id = $1), 0) + 1, now(), 'call.logged'
+    where not exists (select from call_journal where call_id = $1 and event = 'call.logged')
+    returning seq, extract(epoch from at)::float8 as at
 """
+_TOLD = "select exists (select from call_journal where call_id = $1 and event = 'call.logged')"
 
 _CHAINS = "select snapshot::text as snapshot from calls where linkedid = any($1)"
-_DUE = "insert into log_due (linkedid) select unnest($1::text[]) on conflict do nothing"
+#: Patience begins now: what one of its channels recorded long ago may have made the call due before.
+_DUE = """
+    insert into log_due (linkedid) select distinct unnest($1::text[])
+    on conflict (linkedid) do update set due_at = now(), since = now()
+"""
 
 _CANDIDATES = f"""
     select given.number, found.id, found.name
@@ -92,10 +105,11 @@ _decode_call = msgspec.json.Decoder(Call)
 _decode_row = msgspec.json.Decoder(LogRow)
 
 
-async def log_ended(connection: Connection, ended: Iterable[Call]) -> list[Logged]:
+async def log_ended(connection: Connection, ended: Iterable[Call]) -> None:
     """Write the rows of the calls that are over with these; in the transaction that ends them.
 
-    What needs Asterisk's own records is left to `LogKeeper`. Returns the rows that are new. Raises DatabaseUnreachable.
+    `LogKeeper` holds them against Asterisk's own records and tells of them; what needs these records to be a row at all
+    is left to it altogether. Raises DatabaseUnreachable.
     """
     over = [call for call in ended if call.end_reason is not EndReason.TRANSFERRED]
     whole = [[call] for call in over if call.transferred_from is None]
@@ -106,34 +120,51 @@ async def log_ended(connection: Connection, ended: Iterable[Call]) -> list[Logge
             found = await connection.fetch(_CHAINS, linkedids)
             known = chains(_decode_call.decode(row["snapshot"]) for row in found)
             whole += [chain for chain in known if chain[-1].id in successors]
-        late = [chain[0].linkedid for chain in whole if needs_asterisk(chain)]
-        if late:
-            await connection.execute(_DUE, late)
-    rows = [row_of_calls(chain) for chain in whole if not needs_asterisk(chain)]
-    return await write_rows(connection, rows)
+        if whole:
+            await connection.execute(_DUE, sorted(chain[0].linkedid for chain in whole))
+    await write_rows(connection, [row_of_calls(chain) for chain in whole if not needs_asterisk(chain)])
 
 
-async def write_rows(connection: Connection, rows: Sequence[LogRow]) -> list[Logged]:
-    """Each call's row, unless it stands there; the new ones are told of. Raises DatabaseUnreachable."""
+async def write_rows(connection: Connection, rows: Sequence[LogRow]) -> list[LogRow]:
+    """Each call's row, unless it stands there; those that are new, with their contacts. Raises DatabaseUnreachable."""
     if not rows:
         return []
     rows = await with_contact(connection, rows)
     with database_errors():
         written = await connection.fetch(_INSERT, _documents(rows))
-        added = {row["linkedid"] for row in written if row["added"]}
-        new = [row for row in rows if row.linkedid in added]
-        await mark_spoken(
-            connection, [(row.contact.id, row.ended_at) for row in new if row.contact and row.answered_at is not None]
-        )
-        last = {row.calls[-1] if row.calls else row.id: row for row in new}
-        told = await connection.fetch(_JOURNAL, list(last)) if last else []
-    return [Logged(last[entry["call_id"]], entry["call_id"], entry["at"], entry["seq"]) for entry in told]
+    added = {row["linkedid"] for row in written if row["added"]}
+    new = [row for row in rows if row.linkedid in added]
+    await _mark_spoken(connection, new)
+    return new
+
+
+async def _mark_spoken(connection: Connection, rows: Iterable[LogRow]) -> None:
+    spoken = [(row.contact.id, row.ended_at) for row in rows if row.contact and row.answered_at is not None]
+    await mark_spoken(connection, spoken)
+
+
+async def tell(connection: Connection, row: LogRow) -> list[Logged]:
+    """The row is final: `call.logged` in its last call's journal; empty: it stood there. Raises DatabaseUnreachable."""
+    with database_errors():
+        entry = await connection.fetchrow(_JOURNAL, _told_of(row))
+    return [] if entry is None else [Logged(row, _told_of(row), entry["at"], entry["seq"])]
+
+
+async def was_told(connection: Connection, row: LogRow) -> bool:
+    """Whether `call.logged` was. Raises DatabaseUnreachable."""
+    with database_errors():
+        return bool(await connection.fetchval(_TOLD, _told_of(row)))
+
+
+def _told_of(row: LogRow) -> str:
+    return row.calls[-1] if row.calls else row.id
 
 
 async def put_row(connection: Connection, row: LogRow) -> None:
     """The row as given, but for notes and outcome. Raises DatabaseUnreachable."""
     with database_errors():
         await connection.execute(_PUT, _documents([row]))
+    await _mark_spoken(connection, [row])
 
 
 async def read_rows(connection: Connection, linkedids: Sequence[str]) -> list[LogRow]:

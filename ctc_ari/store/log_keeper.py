@@ -1,4 +1,4 @@
-"""Holds the log against Asterisk's own records: what the service missed is added within moments, once."""
+"""Holds each row of the log against Asterisk's own records, adds what the service missed, then tells of it, once."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from ctc_ari.calls.ports import Logged
 from ctc_ari.errors import DatabaseUnreachable
 from ctc_ari.log.calls import chains
 from ctc_ari.log.cdr import House, is_complete
-from ctc_ari.log.keep import Known, Wait, checked, row_now
+from ctc_ari.log.keep import LONGEST_CALL, Known, Wait, row_now
 from ctc_ari.log.merge import kept
-from ctc_ari.store.log import put_row, read_rows, write_rows
+from ctc_ari.log.row import LogRow
+from ctc_ari.store.log import put_row, read_rows, tell, was_told, write_rows
 from ctc_ari.store.pool import Connection, Pool, acquire, database_errors
 from ctc_ari.store.records import read_cdr, read_cel
 
@@ -25,14 +26,11 @@ __all__ = ["LogKeeper", "Rebuilt", "find_known", "rebuild"]
 
 log = structlog.get_logger(__name__)
 
-SWEEP_SECONDS = 1.0
+SWEEP_SECONDS = 0.5
 #: Calls that are looked at in one transaction.
-BATCH = 50
+BATCH = 20
 #: Seconds after which what could not be understood is tried again.
 AFTER_MISTAKE = 3600.0
-
-#: Seconds for which a call past the service may go on.
-LONGEST_CALL = 4 * 3600.0
 
 #: Several instances share the work: what one looks at, others pass over.
 _DUE = """
@@ -44,6 +42,8 @@ _POSTPONE = """
     update log_due set due_at = now() + make_interval(secs => seconds)
     from unnest($1::text[], $2::float8[]) as given (waits, seconds) where linkedid = waits
 """
+#: A person who writes into the row waits, or is waited for.
+_ALONE = "select from call_log where linkedid = $1 for update"
 _CALLS = "select snapshot::text as snapshot from calls where linkedid = $1"
 _ELSEWHERE = """
     select exists (select from calls where id = any($1) and linkedid <> $3)
@@ -73,12 +73,17 @@ class LogKeeper:
         pool: Pool,
         house: Callable[[], House],
         *,
+        read_to: Callable[[], float] = lambda: float("inf"),
         in_transaction: InTransaction | None = None,
         on_logged: Callable[[Logged], None] = lambda _: None,
     ) -> None:
-        """As in `PostgresCallStore`, `in_transaction` is called before the commit and `on_logged` after it."""
+        """`read_to`: up to when Asterisk's records are all in the database, in Unix seconds.
+
+        `in_transaction` is called with final rows before they are committed as such, `on_logged` after.
+        """
         self._pool = pool
         self._house = house
+        self._read_to = read_to
         self._in_transaction = in_transaction
         self._on_logged = on_logged
 
@@ -100,10 +105,12 @@ class LogKeeper:
         waits: dict[str, float] = {}
         logged: list[Logged] = []
         house = self._house()
+        #: Before anything is looked at: what has been read since is no part of it.
+        read_to = self._read_to()
         async with acquire(self._pool) as connection, connection.transaction():
             due = await connection.fetch(_DUE, BATCH)
             for linkedid, waited in due:
-                found = await self._look(connection, linkedid, waited, house)
+                found = await self._look(connection, linkedid, waited, house, read_to)
                 if isinstance(found, Wait):
                     waits[linkedid] = found.seconds
                 else:
@@ -117,41 +124,52 @@ class LogKeeper:
             self._on_logged(told)
         return len(due)
 
-    async def _look(self, connection: Connection, linkedid: str, waited: float, house: House) -> list[Logged] | Wait:
+    async def _look(
+        self, connection: Connection, linkedid: str, waited: float, house: House, read_to: float
+    ) -> list[Logged] | Wait:
         """One call that cannot be understood keeps no other out of the log."""
         try:
             async with connection.transaction():
-                return await _settle(connection, linkedid, waited, house)
+                return await _settle(connection, linkedid, waited, house, read_to)
         except (DatabaseUnreachable, asyncpg.PostgresConnectionError):
             raise
+        except asyncpg.TransactionRollbackError:
+            #: Somebody else was about to write of it.
+            return Wait(SWEEP_SECONDS)
         except Exception:
             log.exception("call not logged", linkedid=linkedid)
             return Wait(AFTER_MISTAKE)
 
 
-async def _settle(connection: Connection, linkedid: str, waited: float, house: House) -> list[Logged] | Wait:
+async def _settle(
+    connection: Connection, linkedid: str, waited: float, house: House, read_to: float
+) -> list[Logged] | Wait:
+    """Make the row final and tell of it, in one transaction; what was told is changed by nobody but people."""
+    await connection.execute(_ALONE, linkedid)
     logged = await read_rows(connection, [linkedid])
-    known = await find_known(connection, linkedid)
-    if logged and logged[0].source == "service":
-        right = checked(logged[0], known, house)
-        if right is not logged[0]:
-            await put_row(connection, right)
+    if logged and await was_told(connection, logged[0]):
         return []
+    known = await find_known(connection, linkedid, read_to)
     row = row_now(known, house, waited)
-    if row is None:
-        return []
     if isinstance(row, Wait):
         return row
+    if row is None:
+        return []
+    written = await _put(connection, row, logged)
+    return await tell(connection, written) if written else []
+
+
+async def _put(connection: Connection, row: LogRow, logged: Sequence[LogRow]) -> LogRow | None:
+    """As it stands in the log then; None: another instance was first."""
     if not logged:
-        return await write_rows(connection, [row])
-    #: More of Asterisk's records have come since.
+        return next(iter(await write_rows(connection, [row])), None)
     new = kept(row, logged[0])
     if new is not logged[0]:
         await put_row(connection, new)
-    return []
+    return new
 
 
-async def find_known(connection: Connection, linkedid: str) -> Known:
+async def find_known(connection: Connection, linkedid: str, read_to: float = float("inf")) -> Known:
     """All there is of that call. Raises DatabaseUnreachable."""
     with database_errors():
         rows = await connection.fetch(_CALLS, linkedid)
@@ -162,7 +180,7 @@ async def find_known(connection: Connection, linkedid: str) -> Known:
             owners = {owner_of(channel) for channel in channels}
             elsewhere = await connection.fetchval(_ELSEWHERE, list(owners), list(channels), linkedid)
     chain = chains(_decode_call.decode(row["snapshot"]) for row in rows)
-    return Known(linkedid, chain[0] if chain else (), cel, cdr, elsewhere)
+    return Known(linkedid, chain[0] if chain else (), cel, cdr, elsewhere, read_to)
 
 
 class Rebuilt(msgspec.Struct):
@@ -198,6 +216,7 @@ def _goes_on(known: Known) -> bool:
 
 
 async def _rebuild_one(connection: Connection, linkedid: str, house: House, found: Rebuilt) -> None:
+    await connection.execute(_ALONE, linkedid)
     logged = await read_rows(connection, [linkedid])
     known = await find_known(connection, linkedid)
     row = row_now(known, house, float("inf"))
@@ -207,8 +226,7 @@ async def _rebuild_one(connection: Connection, linkedid: str, house: House, foun
         found.unchanged += len(logged)
     elif not logged:
         found.added += len(await write_rows(connection, [row]))
-    elif (new := kept(row, logged[0])) is logged[0]:
+    elif await _put(connection, row, logged) is logged[0]:
         found.unchanged += 1
     else:
-        await put_row(connection, new)
         found.corrected += 1

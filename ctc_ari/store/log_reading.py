@@ -17,10 +17,13 @@ from ctc_ari.store.log_search import (
     Way,
     everything,
     is_complete,
+    is_mixed,
     is_simple,
+    lead_of,
     page_of,
     position_of,
     range_of,
+    sample_of,
     short_of,
     ways_of,
 )
@@ -149,4 +152,8 @@ async def _choose(connection: Connection, wanted: LogFilter, span: Range) -> Way
         query, values = short_of(way, span, FEW)
         if await connection.fetchval(query, *values):
             return way
-    return everything(wanted)
+    if not is_mixed(wanted):
+        return everything(wanted)
+    query, values = sample_of(wanted, span)
+    (found,) = await connection.fetch(query, *values)
+    return everything(wanted, lead_of(found["text"] or 0, found["whole"] or 0))

@@ -10,20 +10,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import Any
+
+from msgspec.structs import replace
 
 from ctc_ari.call_log import LogFilter, LogPosition
 
 __all__ = [
+    "Lead",
     "Range",
     "Statement",
     "Way",
     "everything",
     "is_complete",
+    "is_mixed",
     "is_simple",
+    "lead_of",
     "page_of",
     "position_of",
     "range_of",
+    "sample_of",
     "short_of",
     "ways_of",
 ]
@@ -34,6 +41,10 @@ _BEGINNING, _END = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=
 
 #: Lexemes of `call_log.words` for what is compared as a whole.
 _LEXEMES = {"number": "n", "contact_id": "c", "direction": "x", "disposition": "d"}
+#: The filters that are not a text.
+_WHOLE = frozenset({*_LEXEMES, "agent", "visible"})
+#: Rows of a day that are rather read one by one.
+FEW_A_DAY = 50
 
 #: When a call began, and its id: what the log is sorted by.
 Moment = tuple[datetime, str]
@@ -121,31 +132,51 @@ class _Agents(Way):
         """
 
 
+class Lead(Enum):
+    """What of a text and other filters the index is asked for, so that no more is read than the rarer of the two."""
+
+    ALL = "all"
+    #: The days without the text are passed over.
+    DAYS_OF_TEXT = "days of text"
+    #: The others are looked for row by row.
+    TEXT = "text"
+    WHOLE = "whole"
+
+
 @dataclass(frozen=True, slots=True)
 class _Words(Way):
     """By everything that is asked, one day after the other, and no more of them than it takes."""
 
     wanted: LogFilter = field(default_factory=LogFilter)
+    lead: Lead = Lead.ALL
 
     @property
     def covers(self) -> frozenset[str]:
-        return frozenset({*_LEXEMES, "agent", "visible", "text"})
+        return frozenset({"text"}) if self.lead is Lead.TEXT else _WHOLE | {"text"}
 
     def select(self, values: _Values, span: Range, what: str, conditions: Sequence[str], limit: str) -> str:
         newest, oldest = values.moment(span.newest), values.moment(span.oldest)
         last, first = newest.partition(",")[0], oldest.partition(",")[0]
+        led = {Lead.WHOLE: _whole(self.wanted), Lead.TEXT: _text(self.wanted)}.get(self.lead, self.wanted)
         bounds = [
-            _found_by(_query(values, self.wanted), "day"), f"(started_at, id) < ({newest})",
-            f"(started_at, id) >= ({oldest})",
+            _found_by(_query(values, led), "day"), f"(started_at, id) < ({newest})",
+            f"(started_at, id) >= ({oldest})", *conditions,
         ]  # fmt: skip
+        asked = ""
+        if self.lead is Lead.WHOLE:
+            #: Made once a day, and in words by which no index is looked for.
+            asked = f", {_of_day(_query(values, _text(self.wanted)), 'day')} as asked"
+            bounds.append("(words @@ asked) is not false")
+        if self.lead is Lead.DAYS_OF_TEXT:
+            bounds.append(f"{_count(_query(values, _text(self.wanted)), 1)} > 0")
         return f"""
             select * from (
-                select day from generate_series(
+                select day{asked} from generate_series(
                     call_log_day(least({last}, (select max(started_at) from call_log))),
                     call_log_day(greatest({first}, (select min(started_at) from call_log))), -1
                 ) as day order by day desc
             ) as days cross join lateral (
-                select {what} from call_log where {" and ".join([*bounds, *conditions])}
+                select {what} from call_log where {" and ".join(bounds)}
             ) as found
             order by day desc, started_at desc, id desc limit {limit}
         """
@@ -164,9 +195,56 @@ def ways_of(wanted: LogFilter) -> list[Way]:
     return ways
 
 
-def everything(wanted: LogFilter) -> Way:
+def everything(wanted: LogFilter, lead: Lead = Lead.ALL) -> Way:
     """The way that answers every filter."""
-    return _Words(wanted=wanted)
+    return _Words(wanted=wanted, lead=lead)
+
+
+def is_mixed(wanted: LogFilter) -> bool:
+    """Whether a text is asked for, and something else with it."""
+    return wanted.text is not None and (bool(_groups(wanted)) or bool(_of(wanted, tuple(_LEXEMES))))
+
+
+def sample_of(wanted: LogFilter, span: Range) -> Statement:
+    """How many rows of a usual day the text finds, and how many everything else; `FEW_A_DAY` and one at most."""
+    values = _Values()
+    oldest, newest = values.add(span.oldest[0], "timestamptz"), values.add(span.newest[0], "timestamptz")
+    text, whole = (_count(_query(values, part), FEW_A_DAY + 1) for part in (_text(wanted), _whole(wanted)))
+    middle = "percentile_disc(0.5) within group (order by {})"
+    return (
+        f"""
+        select {middle.format("text")} as text, {middle.format("whole")} as whole from (
+            select {text} as text, {whole} as whole from (
+                select call_log_day(least({newest}, max(started_at))) as last,
+                    call_log_day(greatest({oldest}, min(started_at))) as first
+                from call_log
+            ) as span, unnest(array[last, (last + first) / 2, first]) as day
+        ) as counted
+    """,
+        values.kept,
+    )
+
+
+def lead_of(text: int, whole: int) -> Lead:
+    """What `sample_of` means: a text with many words behind its beginning is dear, so it is looked for last."""
+    if not text:
+        return Lead.DAYS_OF_TEXT
+    if whole <= FEW_A_DAY:
+        return Lead.WHOLE
+    return Lead.TEXT if text <= FEW_A_DAY else Lead.ALL
+
+
+def _text(wanted: LogFilter) -> LogFilter:
+    return LogFilter(text=wanted.text)
+
+
+def _whole(wanted: LogFilter) -> LogFilter:
+    return replace(wanted, text=None)
+
+
+def _count(query: str, most: int) -> str:
+    """Of the rows of that `day`."""
+    return f"(select count(*) from (select from call_log where {_found_by(query, 'day')} limit {most}) as found)"
 
 
 def _of(wanted: LogFilter, names: Sequence[str]) -> dict[str, str]:
@@ -199,7 +277,11 @@ def _conditions(values: _Values, wanted: LogFilter, covered: frozenset[str]) -> 
 
 
 def _found_by(query: str, day: str) -> str:
-    return rf"words @@ replace({query}, e'\n', call_log_mark({day}))::tsquery"
+    return f"words @@ {_of_day(query, day)}"
+
+
+def _of_day(query: str, day: str) -> str:
+    return rf"replace({query}, e'\n', call_log_mark({day}))::tsquery"
 
 
 def _query(values: _Values, wanted: LogFilter) -> str:

@@ -13,7 +13,7 @@ from ctc_ari.store.pool import Connection, Pool, database_errors
 __all__ = ["HEAD", "ensure_current"]
 
 #: The newest step in `migrations/versions`; a test compares.
-HEAD = "0008"
+HEAD = "0009"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 #: "ctc_ari" as a number: of several processes that start at once, one migrates and the others wait.

@@ -22,9 +22,9 @@ __all__ = ["RecordFiles"]
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 0.5
 #: Asterisk writes the file first and the database a moment later; what is there already is not written twice anyhow.
-SETTLED_SECONDS = 3.0
+SETTLED_SECONDS = 1.5
 #: Bytes read at a time.
 CHUNK = 1 << 20
 #: A file that is in the database to its end is removed when it has so many bytes: Asterisk begins another.
@@ -65,6 +65,8 @@ class RecordFiles:
         self._remove = remove
         self._places: dict[str, _Place] = {}
         self._told_at = 0.0
+        #: What happened in a channel up to then is in the database, if Asterisk writes files here. Unix seconds.
+        self.read_to = 0.0
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -73,10 +75,14 @@ class RecordFiles:
             await asyncio.sleep(LOOK_SECONDS)
             for kind, name in (("cel", CEL_FILE), ("cdr", CDR_FILE)):
                 with contextlib.suppress(DatabaseUnreachable):
-                    await self._follow(kind, self._folder / name)
+                    settled = await self._follow(kind, self._folder / name)
+                    if kind == "cel":
+                        self.read_to = settled
 
-    async def _follow(self, kind: str, path: Path) -> None:
+    async def _follow(self, kind: str, path: Path) -> float:
+        """Until when all is in the database."""
         place = self._places.setdefault(kind, _Place())
+        settled = time.time() - SETTLED_SECONDS
         while lines := await asyncio.to_thread(_next, path, place):
             settled = time.time() - SETTLED_SECONDS
             records: list[CelRow | CdrRow | Refused] = []
@@ -87,10 +93,12 @@ class RecordFiles:
                 length += len(line)
                 records.append(record)
             if not records:
-                return
+                return settled
             await self._add(kind, path, records)
             place.offset += length
             await asyncio.to_thread(self._keep, path, place)
+        #: No file: whoever writes elsewhere has a clock of his own.
+        return settled if place.inode else float("inf")
 
     async def _add(self, kind: str, path: Path, records: list[CelRow | CdrRow | Refused]) -> None:
         refused = [record for record in records if isinstance(record, Refused)]

@@ -16,7 +16,7 @@ __all__ = ["PostgresRetention"]
 ADVISORY_LOCK = 0x6374635F6F6C64
 
 _RECORDED = """
-    select id, recordings::text as recordings from call_log
+    select id, node, recordings::text as recordings from call_log
     where recordings <> '[]' and started_at < to_timestamp($1) and id <> all ($3::text[])
     order by started_at limit $2
 """
@@ -62,6 +62,9 @@ _OF_LINKED = (
     "delete from log_due where linkedid = any ($1)",
 )
 
+#: Nobody asked the CRM since, or it did not answer.
+_ANSWERS = "delete from crm_answers where answered_at < to_timestamp($1)"
+
 _decode_recordings = msgspec.json.Decoder(tuple[Recorded, ...])
 
 
@@ -76,7 +79,7 @@ class PostgresRetention:
         async with acquire(self._pool) as connection:
             rows = await connection.fetch(_RECORDED, before, limit, list(without))
         return [
-            Expired(row["id"], tuple(each.name for each in _decode_recordings.decode(row["recordings"])))
+            Expired(row["id"], row["node"], tuple(each.name for each in _decode_recordings.decode(row["recordings"])))
             for row in rows
         ]
 
@@ -98,6 +101,7 @@ class PostgresRetention:
                 gone = {row["linkedid"] for row in await connection.fetch(_STRAYS, before, limit)}
                 gone -= {row["linkedid"] for row in await connection.fetch(_LIVE, list(gone))}
             await _remove_linked(connection, list(gone))
+            await connection.execute(_ANSWERS, before)
         return len(gone)
 
 

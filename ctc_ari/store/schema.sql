@@ -409,3 +409,14 @@ create table webhook_deliveries (
 create index webhook_deliveries_due on webhook_deliveries (webhook_id, due_at) where state = 'pending';
 create index webhook_deliveries_page on webhook_deliveries (webhook_id, id);
 create index webhook_deliveries_created_at on webhook_deliveries (created_at);
+
+-- What the CRM answered last, so that a restart while it is down forgets nothing.
+create table crm_answers (
+    kind        text        not null check (kind in ('agent', 'contact')),
+    key         text        not null,  -- an e-mail address, or a number in E.164
+    answer      jsonb       not null,  -- `null`: there is nobody
+    answered_at timestamptz not null default now(),
+    primary key (kind, key)
+);
+create index crm_answers_contact on crm_answers ((answer ->> 'id')) where kind = 'contact';
+create index crm_answers_answered_at on crm_answers (answered_at);

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -16,7 +16,7 @@ from ctc_ari.calls.model import Call
 from ctc_ari.calls.ports import Happening
 from ctc_ari.errors import SetupError
 
-__all__ = ["Spool", "Spooled"]
+__all__ = ["Spool", "Spooled", "spooled_in"]
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +36,15 @@ class Spooled(msgspec.Struct, frozen=True):
     def restored(self) -> tuple[Call, list[Happening]]:
         """As it was to be saved."""
         return self.call, [Happening(self.call, event, at, seq, to) for seq, at, event, to in self.happenings]
+
+
+def spooled_in(folder: Path) -> Iterator[Spooled]:
+    """What waits in that folder, whoever has it. Blocks. Raises SetupError when it cannot be read."""
+    try:
+        for path in sorted(folder.glob("*.jsonl")):
+            yield from _entries(path.read_bytes().splitlines())
+    except OSError as error:
+        raise SetupError(f"database.data_dir: {error.filename or folder}: {error.strerror}") from None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -75,13 +84,7 @@ class Spool:
     def read(self) -> list[Spooled]:
         """What an earlier process left, in order. A line that a power cut left half written was never counted."""
         self._file.seek(0)
-        found: list[Spooled] = []
-        for line in self._file:
-            try:
-                found.append(_decode.decode(line))
-            except msgspec.MsgspecError:
-                log.warning("spooled line is not readable", bytes=len(line))
-        return found
+        return list(_entries(self._file))
 
     def clear(self) -> None:
         """All of it is in the database. Raises OSError."""
@@ -93,6 +96,14 @@ class Spool:
         """Give the file back; what is in it stays."""
         with contextlib.suppress(OSError):
             self._file.close()
+
+
+def _entries(lines: Iterable[bytes]) -> Iterator[Spooled]:
+    for line in lines:
+        try:
+            yield _decode.decode(line)
+        except msgspec.MsgspecError:
+            log.warning("spooled line is not readable", bytes=len(line))
 
 
 def _take(folder: Path, name: str) -> IO[bytes]:

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from ctc_ari.ari.messages import decode_event, to_input, to_rest
+from ctc_ari.ari.messages import decode_event, to_input
+from ctc_ari.ari.rest import to_rest
 from ctc_ari.calls.effects import CreateLeg, Originate
 from ctc_ari.calls.inputs import LegHeld
 from ctc_ari.calls.model import Agent, Call, Contact, Leg

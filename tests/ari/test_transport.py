@@ -12,7 +12,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from ctc_ari.ari.messages import Rest, RestResponse
+from ctc_ari.ari.messages import RestResponse
+from ctc_ari.ari.rest import Rest
 from ctc_ari.ari.transport import HttpTransport, Transport, WebSocketTransport
 from ctc_ari.calls.ports import NOT_SENT
 

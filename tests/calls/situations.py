@@ -27,6 +27,7 @@ from ctc_ari.calls.inputs import (
     SetHeld,
     SetMuted,
     SetRecording,
+    ShowCallerId,
     StartTransfer,
     StopSupervising,
     Stored,
@@ -227,6 +228,7 @@ def _observed() -> Iterator[Observed]:
 
 _MODES: tuple[SupervisorMode, ...] = ("listen", "whisper", "barge")
 _ASKED: dict[type[Input], list[Input]] = {
+    ShowCallerId: [ShowCallerId("+442079460199")],
     Stored: [Stored(), Stored(Contact("c1", "Carla"))],
     SetMuted: [SetMuted(True), SetMuted(False)],
     SetHeld: [SetHeld(True), SetHeld(False)],

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ctc_ari.ari.messages import Rest, to_rest
+from ctc_ari.ari.rest import Rest, to_rest
 from ctc_ari.calls.effects import Request
 from ctc_ari.calls.inputs import LegAnswered, LegGone, LegReady, LegRinging
 from ctc_ari.calls.model import Call, LegStage

@@ -10,9 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ctc_ari.calls.controls import control_failed
-from ctc_ari.calls.effects import Announce, CreateBridge, Music, Mute, PressKeys, RecordBridge, Recording, Request
+from ctc_ari.calls.effects import (
+    Announce,
+    BridgeLegs,
+    CreateBridge,
+    Music,
+    Mute,
+    PressKeys,
+    RecordBridge,
+    Recording,
+    Request,
+    UnbridgeLegs,
+)
 from ctc_ari.calls.engine import step
-from ctc_ari.calls.inputs import Input, RequestFailed, SendDtmf, SetHeld, SetMuted, SetRecording
+from ctc_ari.calls.inputs import Input, LegHeld, RequestFailed, SendDtmf, SetHeld, SetMuted, SetRecording
 from ctc_ari.calls.model import Call, Phase, RecordingState
 from tests.calls.builders import NOW, a_call_in
 
@@ -54,6 +65,27 @@ def test_mute_and_hold_do_not_touch_each_other() -> None:
     call, _ = step(call, SetHeld(True), NOW)
     call, _ = step(call, SetHeld(False), NOW)
     assert (call.muted, call.held) == (True, False)
+
+
+def test_her_phone_that_lets_go_does_not_end_the_hold_that_was_asked_for() -> None:
+    call, _ = step(talking(), SetHeld(True), NOW)
+    call, effects = step(call, LegHeld("agent", True), NOW)
+    assert effects == (Mute("agent", True),)
+    call, effects = step(call, LegHeld("agent", False), NOW)
+    anew = (UnbridgeLegs(("customer",)), Music("customer", True), BridgeLegs(("customer",)))
+    assert effects == (*anew, Mute("agent", False))
+    assert call.held
+
+
+@given(st.lists(st.one_of(WISHES, st.builds(LegHeld, st.just("agent"), st.booleans()))))
+def test_whatever_the_order_the_agent_is_heard_again_unless_muted_or_held_twice(inputs: list[Input]) -> None:
+    call, heard = talking(), True
+    for happened in inputs:
+        call, effects = step(call, happened, NOW)
+        for effect in effects:
+            if isinstance(effect, Mute) and effect.role == "agent":
+                heard = not effect.on
+        assert heard is not (call.muted or (call.held and call.held_by_phone))
 
 
 #: Before, wished: what is done with which recording, what is announced, after.

@@ -58,6 +58,8 @@ async def test_a_supervisor_who_has_a_call_is_busy_and_each_has_an_id(room: Room
         await room.desk.supervise(call_id, BOB, "listen")
     call, name = await room.desk.supervise(call_id, CAROL, "listen")
     assert [supervisor.id for supervisor in call.supervisors] == [name]
+    with pytest.raises(AgentBusy):
+        await room.desk.place(PlaceCall(CAROL, OTHER))
     await room.desk.control(call_id, Supervise(name, CAROL, "", "barge"))
     assert (await room.desk.find(call_id)).supervisors[0].mode == "barge"
 

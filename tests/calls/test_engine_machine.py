@@ -43,7 +43,7 @@ from tests.calls.exchange import Exchange
 
 ROLES: tuple[Role, Role] = ("agent", "customer")
 #: Seconds one side may be alone in the bridge: the tone, and hanging up tried twice.
-ALONE_SECONDS = 3.0 + 2 * 2.0
+ALONE_SECONDS = 5.0
 #: Seconds the agent may be on the line without a customer: the customer's ringing, its grace, and the tone.
 WAITING_SECONDS = 45.0 + 2.0 + ALONE_SECONDS
 #: How long a write may be behind.

@@ -108,7 +108,7 @@ INBOUND: dict[str, tuple[str, str]] = {
     "the_caller_is_blocked_and_nobody_else_is_rung": (
         "cancelled by system",
         f"""{OFFERED}
-        1   | turn away     | hang up customer, hang up offer:1, hang up offer:2, !ended | ending
+        1   | turn away     | hang up customer 17, hang up offer:1, hang up offer:2, !ended | ending
         1.1 | customer gone | -                                                        | ending
         1.2 | offer:1 gone  | -                                                        | ending
         1.3 | offer:2 gone  | destroy bridge                                           | ended

@@ -269,9 +269,9 @@ ENDINGS: dict[str, tuple[EndReason, str, str]] = {
         1.0 | cancel                 | hang up agent, hang up customer, !ended | ending
         1.1 | lost hang up agent     | -                                       | ending
         1.2 | customer gone          | -                                       | ending
+        2.0 | deadline               | hang up agent                           | ending
         3.0 | deadline               | hang up agent                           | ending
-        5.0 | deadline               | hang up agent                           | ending
-        5.1 | agent gone             | destroy bridge                          | ended
+        3.1 | agent gone             | destroy bridge                          | ended
         """,
     ),
     "customers_channel_vanishes_while_the_agent_rings": (

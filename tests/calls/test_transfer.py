@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ctc_ari.calls.handover import successor_of
+from ctc_ari.calls.model import LegStage, Phase
+from tests.calls.builders import NOW, a_call_in, a_leg
 from tests.calls.scenario import play, summary
 from tests.calls.stories import BLIND_RINGS, REFERRED, talking
 
@@ -346,3 +349,9 @@ BY_PHONE: dict[str, tuple[str, str]] = {
 def test_blind_transfer_by_phone(name: str) -> None:
     outcome, table = BY_PHONE[name]
     assert summary(play(table, talking())) == outcome
+
+
+@pytest.mark.parametrize(("endpoint", "device"), [("PJSIP/1002", "desk"), ("PJSIP/web-1002", "web")])
+def test_the_customer_is_where_the_target_answered(endpoint: str, device: str) -> None:
+    answered = a_leg("target", LegStage.UP, endpoint=endpoint)
+    assert successor_of(a_call_in(Phase.TRANSFERRING, others=(answered,)), NOW).device == device

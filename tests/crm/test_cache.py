@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from ctc_ari.crm.cache import DOWN_SECONDS, Cache
+from ctc_ari.crm.cache import DOWN_SECONDS, Cache, Remembered
 from ctc_ari.errors import CrmUnreachable
+from tests.crm.notebook import Notebook
 from tests.store.clock import Clock
 
 
@@ -132,3 +133,60 @@ async def test_whoever_does_not_wait_any_more_takes_nothing_from_the_others(cach
     impatient.cancel()
     slow.gate.set()
     assert await patient == "first"
+
+
+# the last known answer, kept where a restart does not reach it
+
+
+@pytest.fixture
+def notebook() -> Notebook:
+    return Notebook()
+
+
+def after_a_restart(slow: Slow, clock: Clock, notebook: Notebook) -> Cache[str]:
+    remembered = Remembered(notebook, "contact", str)
+    return Cache(slow, fresh_seconds=300.0, patience=0.05, clock=clock, remembered=remembered)
+
+
+@pytest.mark.parametrize("answer", ["first", None])
+async def test_the_last_known_answer_outlasts_a_restart(
+    slow: Slow, clock: Clock, notebook: Notebook, answer: str | None
+) -> None:
+    slow.answer = answer
+    assert await after_a_restart(slow, clock, notebook).get("a") == answer
+    await asyncio.sleep(0)
+    slow.down = True
+    cache = after_a_restart(slow, clock, notebook)
+    assert await cache.get("a") == answer
+    with pytest.raises(CrmUnreachable):
+        await cache.get("b")
+    slow.gate.clear()
+    assert await cache.get("a") == answer, "slow, too"
+
+
+async def test_what_was_erased_counts_no_longer_than_an_answer_is_fresh(
+    slow: Slow, clock: Clock, notebook: Notebook
+) -> None:
+    cache = after_a_restart(slow, clock, notebook)
+    await cache.get("a")
+    await asyncio.sleep(0)
+    notebook.kept.clear()
+    slow.down = True
+    assert await cache.get("a") == "first"
+    clock.now += 301
+    with pytest.raises(CrmUnreachable):
+        await cache.get("a")
+
+
+async def test_a_database_that_is_away_leaves_what_this_process_knows(
+    slow: Slow, clock: Clock, notebook: Notebook
+) -> None:
+    cache = after_a_restart(slow, clock, notebook)
+    notebook.away = True
+    await cache.get("a")
+    await asyncio.sleep(0)
+    clock.now += 301
+    slow.down = True
+    assert await cache.get("a") == "first"
+    notebook.away = False
+    assert await cache.get("a") == "first", "it was never written"

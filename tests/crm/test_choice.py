@@ -18,6 +18,7 @@ from ctc_ari.outbox import Delivery, Webhook
 from ctc_ari.remote import Remote
 from tests.calls.builders import a_call_in
 from tests.calls.fakes import FakeStore
+from tests.crm.notebook import Notebook
 from tests.http.fakes import ANNA, FakeDesk, FakeDirectory
 
 HAPPENING = Happening(a_call_in(Phase.TALKING), "call.answered", 1.0, 1)
@@ -27,7 +28,7 @@ def chosen(crm: Crm) -> Port:
     async def remember(agent: Agent) -> None:
         raise AssertionError
 
-    return crm_of(Config(crm=crm), Remote(public_only=False), FakeDirectory(), remember, encode_notice)
+    return crm_of(Config(crm=crm), Remote(public_only=False), FakeDirectory(), remember, encode_notice, Notebook())
 
 
 @pytest.mark.parametrize(

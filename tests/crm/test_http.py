@@ -102,7 +102,7 @@ async def desk(
         async def remember(agent: Agent) -> None:
             await made.remember(agent)
 
-        made = Desk(there, HttpCrm(settings, remote, directory, remember, encode_notice, patience), directory)
+        made = Desk(there, HttpCrm(settings, remote, directory, remember, encode_notice, patience=patience), directory)
         yield made
         made.crm.close()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -10,16 +12,17 @@ import pytest
 from aiohttp import web
 from msgspec.structs import replace
 
-from ctc_ari.calls.inputs import HangUp, Input
+from ctc_ari.calls.inputs import HangUp, Input, ShowCallerId
 from ctc_ari.calls.model import Agent, Call, EndReason, Phase
-from ctc_ari.calls.ports import Happening
+from ctc_ari.calls.ports import CallStore, Happening
 from ctc_ari.crm.zammad import ZammadCrm, cause_of
-from ctc_ari.errors import DatabaseUnreachable
-from ctc_ari.outbox import Attempt, Delivery, Webhook
+from ctc_ari.errors import AgentBusy, DatabaseUnreachable
+from ctc_ari.outbox import Attempt, Delivery, Send, Webhook
 from ctc_ari.remote import Remote
 from tests.calls.builders import ALICE, DID, a_call_in, an_inbound_call
+from tests.calls.fakes import FakeStore
 from tests.http.fakes import FakeDesk, FakeDirectory
-from tests.receivers import Received, receiver
+from tests.receivers import Received, Receiver, receiver
 
 CRM = Webhook(id="crm", kind="crm", url="")
 CALLER = "+447700900123"
@@ -198,7 +201,8 @@ async def test_a_call_that_is_not_there_any_more_is_none_of_zammads_business() -
 @pytest.mark.parametrize(
     "answer",
     [
-        web.json_response({"action": "dial", "caller_id": "493055571642", "number": "491711234567890"}),
+        web.json_response({"action": "dial", "caller_id": "03055571642; drop"}),
+        web.json_response({"action": "dial"}),
         web.Response(text="<html>"),
         web.Response(body=b"\xff"),
         web.json_response(["reject"]),
@@ -211,6 +215,89 @@ async def test_any_other_answer_is_a_delivery(answer: web.Response) -> None:
     desk = a_desk(call)
     assert (await send(desk, call.id, lambda _: answer))[0] == Attempt(200)
     assert desk.wishes == []
+
+
+async def test_what_zammad_has_already_is_not_sent_again_and_again() -> None:
+    """Our newCall arrived and its answer did not: it refuses a second one, and what follows would wait for a day."""
+    call, answer = inbound(), {"error": "Object already exists!", "error_human": "Object already exists!"}
+    assert (await send(a_desk(call), call.id, lambda _: web.json_response(answer, status=500)))[0].delivered
+    attempt, _ = await send(a_desk(call), call.id, lambda _: web.json_response(answer, status=500), "call.ended")
+    assert not attempt.delivered
+
+
+# before a phone rings
+
+
+@asynccontextmanager
+async def asking(
+    answer: Callable[[Received], Any], call: Call, patience: float = 10.0
+) -> AsyncIterator[tuple[CallStore, Send, FakeDesk, Receiver]]:
+    """The calls' store as the desk has it, and what the outbox sends with."""
+    async with receiver(answer) as zammad, Remote(public_only=False) as remote:
+        crm = ZammadCrm(zammad.url, remote, FakeDirectory(), None, patience)
+        desk = a_desk(call)
+        store = crm.keeping(FakeStore([]))
+        yield store, crm.sender(desk), desk, zammad
+        crm.close()
+
+
+def new_call(call: Call) -> Delivery:
+    return Delivery(id=1, webhook_id="crm", call_id=call.id, seq=1, type="call.created", payload="{}")
+
+
+async def test_a_blocked_caller_is_turned_away_before_any_phone_rings_and_told_once() -> None:
+    call = inbound(phase=Phase.PLACING)
+    async with asking(lambda _: web.json_response(REJECT), call) as (store, send, desk, zammad):
+        await store.add(call)
+        assert desk.wishes == [(call.id, HangUp("system"))]
+        assert await send(CRM, new_call(call)) == Attempt(200)
+        assert [request.json["event"] for request in zammad.requests] == ["newCall"]
+
+
+@pytest.mark.parametrize("key", ["callerId", "caller_id"])
+async def test_the_caller_id_that_zammad_sets_is_shown(key: str) -> None:
+    """As its documentation calls it, and as it does."""
+    call = outbound(Phase.PLACING)
+    answer = {"action": "dial", key: "493055571642", "number": call.number[1:]}
+    async with asking(lambda _: web.json_response(answer), call) as (store, _, desk, _zammad):
+        await store.add(call)
+    assert desk.wishes == [(call.id, ShowCallerId("+493055571642"))]
+
+
+async def test_a_slow_zammad_is_waited_for_briefly_once_and_its_late_answer_counts() -> None:
+    gate = asyncio.Event()
+
+    async def slowly(_: Received) -> web.Response:
+        await gate.wait()
+        return web.json_response(REJECT)
+
+    call = inbound(phase=Phase.PLACING)
+    async with asking(slowly, call, patience=0.05) as (store, send, desk, zammad):
+        await asyncio.wait_for(store.add(call), 5)
+        assert desk.wishes == []
+        gate.set()
+        assert await send(CRM, new_call(call)) == Attempt(200)
+        assert desk.wishes == [(call.id, HangUp("system"))]
+        assert len(zammad.requests) == 1
+
+
+async def test_a_zammad_that_is_down_is_told_through_the_outbox() -> None:
+    call = inbound(phase=Phase.PLACING)
+    async with asking(lambda _: web.Response(status=502), call) as (store, send, _, zammad):
+        await store.add(call)
+        assert await send(CRM, new_call(call)) == Attempt(502), "as it was answered before the phone rang"
+        zammad.answer = lambda _: web.json_response({})
+        assert await send(CRM, new_call(call)) == Attempt(200), "tried again"
+        assert len(zammad.requests) == 2
+
+
+async def test_a_call_that_does_not_come_about_is_not_told() -> None:
+    call = outbound(Phase.PLACING)
+    async with asking(lambda _: web.json_response({}), call) as (store, _, _desk, zammad):
+        store._store.failure = AgentBusy()  # type: ignore[attr-defined]
+        with pytest.raises(AgentBusy):
+            await store.add(call)
+        assert zammad.requests == []
 
 
 @pytest.mark.parametrize("status", [401, 422, 500])

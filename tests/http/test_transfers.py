@@ -154,6 +154,28 @@ async def test_a_body_of_another_type_is_not_read(client: Client, world: World) 
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "body", "status", "words"),
+    [
+        ("POST", TRANSFERS, '{"to": "1002", "mode": "warm"}', 400, "blind or attended"),
+        ("POST", f"{CALL}/device", '{"device": "fax"}', 400, "desk or web"),
+        ("POST", SUPERVISORS, '{"email": "anna@example.com", "mode": "shout"}', 400, "listen, whisper or barge"),
+        ("PUT", f"{SUPERVISORS}/s1", '{"mode": "shout"}', 400, "listen, whisper or barge"),
+        ("POST", TRANSFERS, "to=1002", 415, "Content-Type: application/json"),
+        ("POST", SUPERVISORS, '{"email": "anna@example.com"}', 403, "the right `supervise`"),
+    ],
+)
+async def test_a_refusal_says_what_would_do(
+    client: Client, world: World, method: str, path: str, body: str, status: int, words: str
+) -> None:
+    talking(world)
+    kind = {"Content-Type": "text/plain"} if status == 415 else JSON
+    headers = kind if status == 403 else {**SUPERVISING, **kind}
+    response = await client.request(method, path, data=body, headers=headers)
+    assert response.status == status
+    assert words in (await response.json(content_type=None))["detail"]
+
+
+@pytest.mark.parametrize(
     "failure",
     [
         WrongState(),

@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 
 import asyncpg
-import msgspec
 
 from ctc_ari.calls.numbers import Spelling
 from ctc_ari.log.cdr import House, row_of_records
@@ -103,8 +102,8 @@ async def quiet(url: str, seconds: float = 30.0) -> None:
     connection = await connect(url)
     try:
         deadline = time.monotonic() + seconds
-        while left := await connection.fetch("select linkedid, due_at, since from log_due"):
-            assert time.monotonic() < deadline, [msgspec.to_builtins(dict(row), enc_hook=str) for row in left]
+        while left := await connection.fetch("select linkedid from log_due"):
+            assert time.monotonic() < deadline, await _all_of(connection, [row["linkedid"] for row in left])
             await asyncio.sleep(0.1)
     finally:
         await connection.close()
@@ -129,16 +128,26 @@ async def told_by_asterisk(url: str, number: str) -> str:
     """All that there is of a caller who is not in the log."""
     connection = await connect(url)
     try:
-        digits = number.removeprefix("+")
-        rows = await connection.fetch(
-            "select eventtime, eventtype, uniqueid, channame, linkedid, extra from cel where linkedid in"
-            " (select linkedid from cel where cid_num like '%' || $1) order by eventtime",
-            digits,
+        found = await connection.fetch(
+            "select linkedid from cel where cid_num like '%' || $1 union"
+            " select linkedid from calls where number like '%' || $1",
+            number.removeprefix("+"),
         )
-        calls = await connection.fetch(
-            "select id, state, linkedid, end_reason from calls where number like '%' || $1", digits
-        )
-        due = await connection.fetch("select * from log_due")
-        return "\n".join(str(tuple(row)) for row in (*rows, *calls, *due)) or "nothing at all"
+        return await _all_of(connection, [row["linkedid"] for row in found])
     finally:
         await connection.close()
+
+
+async def _all_of(connection: asyncpg.Connection[asyncpg.Record], linkedids: Sequence[str]) -> str:
+    """Asterisk's events, the service's calls and journal, and what is due."""
+    told: list[asyncpg.Record] = []
+    for statement in (
+        "select linkedid, eventtime, eventtype, uniqueid, channame, extra from cel where linkedid = any($1)"
+        " order by linkedid, eventtime",
+        "select linkedid, snapshot from calls where linkedid = any($1)",
+        "select call_id, seq, extract(epoch from at)::float8, event from call_journal where call_id in"
+        " (select id from calls where linkedid = any($1)) order by call_id, seq",
+        "select linkedid, due_at, since from log_due where linkedid = any($1)",
+    ):
+        told += await connection.fetch(statement, list(linkedids))
+    return "\n".join(str(tuple(row)) for row in told) or "nothing at all"

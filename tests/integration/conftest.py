@@ -6,8 +6,21 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.integration.world import Exchange, World, exchange, world
+from tests.integration.world import TRANSPORTS, Exchange, World, exchange, world
 from tests.store import databases
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A scenario takes one transport, the next one the other: what they do with each request, `tests/ari` compares.
+
+    `--both-transports` tries everything with both, and so do tests that say so themselves.
+    """
+    said = any("transport" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    if "transport" in metafunc.fixturenames and not said:
+        tests = [name for name in vars(metafunc.module) if name.startswith("test_")]
+        turn = tests.index(metafunc.function.__name__) % len(TRANSPORTS)
+        both = metafunc.config.getoption("both_transports")
+        metafunc.parametrize("transport", TRANSPORTS if both else TRANSPORTS[turn : turn + 1], scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -24,8 +37,8 @@ async def pbx() -> AsyncIterator[Exchange]:
         yield running
 
 
-@pytest.fixture(scope="session", params=["websocket", "http"])
-async def desk(request: pytest.FixtureRequest, pbx: Exchange, server: databases.Server) -> AsyncIterator[World]:
-    """The service, once with REST over the event socket and once over HTTP."""
-    async with world(pbx, server, app=f"it{request.param}", transport=request.param) as running:
+@pytest.fixture(scope="session")
+async def desk(transport: str, pbx: Exchange, server: databases.Server) -> AsyncIterator[World]:
+    """The service, with REST over the event socket or over HTTP."""
+    async with world(pbx, server, app=f"it{transport}", transport=transport) as running:
         yield running

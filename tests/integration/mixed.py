@@ -227,6 +227,7 @@ async def mixed(folder: Path, seed: int) -> AsyncIterator[Run]:
     async with AsyncExitStack() as stack:
         database = stack.enter_context(databases.server())
         url = await stack.enter_async_context(database.migrated())
+        await _durable(url)
         numbers = {f"{prefix}*": behaviour for prefix, behaviour in CUSTOMERS.items()}
         at = await stack.enter_async_context(exchange(url, ROUTES, numbers))
         node = at.config.asterisk.nodes[0]
@@ -260,6 +261,16 @@ async def mixed(folder: Path, seed: int) -> AsyncIterator[Run]:
         finally:
             if desk.process is not None:
                 await processes.stop(desk.process)
+
+
+async def _durable(url: str) -> None:
+    """What was committed is there after a kill, as in any database that is not a test's."""
+    connection = await asyncpg.connect(url)
+    try:
+        name = await connection.fetchval("select current_database()")
+        await connection.execute(f"alter database {name} set synchronous_commit = on")
+    finally:
+        await connection.close()
 
 
 async def _hire(url: str, at: Exchange) -> dict[str, asyncio.Queue[str]]:

@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ctc_ari.config import RingTimeout
 from tests import phones
-from tests.integration.world import Exchange, World, email, number, world
+from tests.integration.world import Exchange, World, at_once, email, number, world
 from tests.store import databases
 
-__all__ = ["AGENT", "ATTEMPTS", "COLLEAGUE", "CUSTOMER", "Talk", "hears", "silent", "talking"]
+__all__ = [
+    "AGENT",
+    "COLLEAGUE",
+    "CUSTOMER",
+    "HELPS",
+    "PATIENCE",
+    "RINGBACK",
+    "Talk",
+    "ended",
+    "hear_each_other",
+    "hears",
+    "hears_music",
+    "successor",
+    "talking",
+]
 
 AGENT, CUSTOMER, COLLEAGUE = 600.0, 1000.0, 1400.0
+#: The United Kingdom's, which the private Asterisk plays where numbers.default_region is GB.
+RINGBACK = (400.0, 450.0)
+#: Seconds in which what somebody hears has to change: on a busy machine what was said is late, and has gaps.
+PATIENCE = 10.0
 
 
 @dataclass
@@ -34,95 +54,129 @@ class Talk:
         assert status == wanted, (status, body)
         return body
 
-    async def heard(self, seconds: float = 1.0) -> tuple[phones.Sound, phones.Sound]:
-        """What the agent and what the customer hear now."""
-        await asyncio.sleep(0.4)
-        here, there = await asyncio.gather(self.agent.listen(seconds), self.customer.listen(seconds))
-        return here, there
-
     async def transfer(self, to: str, mode: str, wanted: int = 201) -> dict[str, Any]:
         """Begin a transfer."""
         return dict(await self.wish("POST", "transfers", wanted, json={"to": to, "mode": mode}))
 
-    async def transfer_is(self, state: str, seconds: float = 8.0) -> dict[str, Any]:
+    async def transfer_is(self, state: str) -> dict[str, Any]:
         """Wait for the last transfer's state."""
-        async with asyncio.timeout(seconds):
-            while True:
-                found = (await self.desk.call(self.call_id))["transfer"]
-                if found and found["state"] == state:
-                    return dict(found)
-                await asyncio.sleep(0.02)
+        deadline = time.monotonic() + PATIENCE
+        while (found := (await self.desk.call(self.call_id))["transfer"]) is None or found["state"] != state:
+            assert time.monotonic() < deadline, found
+            await asyncio.sleep(0.02)
+        return dict(found)
 
-    async def held_is(self, wanted: bool) -> None:
+    async def consult(self) -> str:
+        """The agent talks to the colleague, and the customer waits; the transfer's id."""
+        transfer = await self.transfer(HELPS, "attended")
+        await self.colleague.wait_incoming()
+        await self.colleague.accept()
+        await self.transfer_is("talking")
+        return str(transfer["id"])
+
+    async def until(self, check: Callable[[dict[str, Any]], bool]) -> None:
         """Wait until the call is seen so."""
-        deadline = asyncio.get_running_loop().time() + 3
-        while (await self.desk.call(self.call_id))["held"] is not wanted:
-            assert asyncio.get_running_loop().time() < deadline
+        deadline = time.monotonic() + PATIENCE
+        while not check(call := await self.desk.call(self.call_id)):
+            assert time.monotonic() < deadline, call
             await asyncio.sleep(0.02)
 
-    def events(self, call_id: str | None = None) -> list[str]:
+    async def becomes(self, **wanted: Any) -> None:
+        """Wait until the call is seen with these."""
+        await self.until(lambda call: all(call[name] == value for name, value in wanted.items()))
+
+    async def recorded(self, address: str, folder: Path) -> phones.Sound:
+        """A recording, which is there moments after it was stopped."""
+        deadline = time.monotonic() + PATIENCE
+        headers = {"Authorization": f"Bearer {self.desk.token}"}
+        while True:
+            async with self.desk.session.get(f"{self.desk.address}{address}", headers=headers) as answer:
+                if answer.status == 200:
+                    assert answer.content_type == "audio/wav"
+                    (folder / "recording.wav").write_bytes(await answer.read())
+                    return phones.sound.read_wav(folder / "recording.wav")
+                assert time.monotonic() < deadline, await answer.text()
+            await asyncio.sleep(0.05)
+
+    def events(self) -> list[str]:
         """What was told of the call, in order."""
-        wanted = call_id or self.call_id
-        return [happening.event for happening in self.desk.heard if happening.call.id == wanted]
+        return [happening.event for happening in self.desk.heard if happening.call.id == self.call_id]
 
 
-def silent(sound: phones.Sound) -> bool:
-    """Nothing is heard."""
-    return sound.level < 0.002
+async def ended(talk: Talk, reason: str) -> None:
+    """The call ends, for that reason."""
+    call = await talk.desk.until(talk.call_id, "ended")
+    assert call["end_reason"] == reason, call
 
 
-#: Looked at so often: what was said before may still be on its way, and on a busy machine an interval has gaps.
-ATTEMPTS = 3
+async def successor(talk: Talk) -> str:
+    """The transfer is completed; the id of the call of those who talk now."""
+    transfer = await talk.transfer_is("completed")
+    call = await talk.desk.call(transfer["call_id"])
+    assert (call["state"], call["transferred_from"]) == ("talking", talk.call_id)
+    return str(call["id"])
 
 
 async def hears(
-    phone: phones.Baresip, *frequencies: float, but_not: float | None = None, seconds: float = 1.0, share: float = 0.6
-) -> None:
-    """The phone must come to hear these tones, as this share of all it hears; without any: silence."""
-    for attempt in range(ATTEMPTS):
-        await asyncio.sleep(0.4)
-        sound = await phone.listen(seconds)
-        good = sound.has(*frequencies, share=share) if frequencies else silent(sound)
+    phone: phones.Baresip, *frequencies: float, but_not: float | None = None, share: float = 0.6
+) -> phones.Sound:
+    """The phone comes to hear these tones, as this share of all it hears; without any: silence. What it heard."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        sound = await phone.listen(0.6)
+        good = sound.has(*frequencies, share=share) if frequencies else sound.level < 0.002
         if good and (but_not is None or not sound.has(but_not, share=0.05)):
+            return sound
+        assert time.monotonic() < deadline, f"{phone.user} hears {sound.frequency} Hz at {sound.level:.4f}"
+
+
+async def hears_music(phone: phones.Baresip, but_not: float = AGENT) -> None:
+    """The phone comes to hear music, and nobody's tone in it."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        sound = await phone.listen(1.5)
+        if sound.level > 0.002 and not sound.has(but_not, share=0.2):
             return
-        assert attempt < ATTEMPTS - 1, f"{phone.user} hears {sound.frequency} Hz at {sound.level:.4f}"
+        assert time.monotonic() < deadline, f"{phone.user} hears {sound.frequency} Hz at {sound.level:.4f}"
+
+
+async def hear_each_other(one: phones.Baresip, other: phones.Baresip) -> None:
+    """Each comes to hear the other's tone."""
+    assert one.tone is not None
+    assert other.tone is not None
+    await asyncio.gather(hears(one, other.tone), hears(other, one.tone))
 
 
 @asynccontextmanager
 async def talking(
-    pbx: Exchange,
-    server: databases.Server,
-    app: str,
-    transport: str,
-    *,
-    colleague_answers: bool = False,
-    **changes: Any,
+    pbx: Exchange, server: databases.Server, app: str, transport: str, **changes: Any
 ) -> AsyncIterator[Talk]:
     """The two talk; the colleague's phone is idle."""
     called = number("answers").removeprefix("+")
-    async with (
-        phones.baresip_phone("speaks", tone=AGENT, answer=True) as agent,
-        phones.baresip_phone(called, tone=CUSTOMER, answer=True) as customer,
-        phones.baresip_phone("helps", tone=COLLEAGUE) as colleague,
-        world(
-            pbx,
-            server,
-            app=app,
-            transport=transport,
-            #: Long enough to listen to what is heard meanwhile.
-            ring_timeout=RingTimeout(agent=6, customer=6),
-            trunk=f"PJSIP/ctc-phone/sip:{{number}}@127.0.0.1:{customer.port}",
-            **changes,
-        ) as desk,
-    ):
+    port = phones.free_port()
+    async with AsyncExitStack() as stack:
+        agent, customer, colleague, desk = await at_once(
+            stack,
+            phones.baresip_phone("speaks", tone=AGENT, answer=True),
+            phones.baresip_phone(called, tone=CUSTOMER, answer=True, port=port),
+            phones.baresip_phone("helps", tone=COLLEAGUE),
+            world(
+                pbx,
+                server,
+                app=app,
+                transport=transport,
+                #: Long enough to listen to what is heard meanwhile.
+                ring_timeout=RingTimeout(agent=6, customer=6),
+                trunk=f"PJSIP/ctc-phone/sip:{{number}}@127.0.0.1:{port}",
+                **changes,
+            ),
+        )
         await desk.hire("speaks", agent.uri)
         await desk.hire("helps", colleague.uri)
         call_id = await desk.place("speaks", number("answers"))
         await desk.until(call_id, "talking")
         yield Talk(desk, call_id, agent, customer, colleague)
-        for live in (await desk.api("GET", "/api/v1/calls"))[1]["calls"]:
-            await desk.api("DELETE", f"/api/v1/calls/{live['id']}")
-        await desk.nothing_left()
+        await desk.hang_up_all()
 
 
 HELPS = email("helps")

@@ -4,87 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests import phones
-from tests.integration.world import Exchange, World, number, world
+from tests.integration.talk import AGENT, CUSTOMER, Talk, hear_each_other, hears, hears_music, talking
+from tests.integration.world import TRANSPORTS, Exchange, World, number
 from tests.store import databases
 
-AGENT, CUSTOMER = 600.0, 1000.0
+pytestmark = pytest.mark.parametrize("transport", TRANSPORTS, scope="session")
 
 
-@dataclass
-class Talk:
-    """A conversation between two phones, each sending a tone of its own."""
-
-    desk: World
-    call_id: str
-    agent: phones.Baresip
-    customer: phones.Baresip
-
-    async def wish(self, method: str, what: str, **arguments: Any) -> None:
-        """A control that must work."""
-        status, body = await self.desk.api(method, f"/api/v1/calls/{self.call_id}/{what}", **arguments)
-        assert status == 204, body
-
-    async def heard(self, seconds: float = 1.0) -> tuple[phones.Sound, phones.Sound]:
-        """What the agent and what the customer hear now."""
-        await asyncio.sleep(0.4)
-        here, there = await asyncio.gather(self.agent.listen(seconds), self.customer.listen(seconds))
-        return here, there
-
-
-@asynccontextmanager
-async def talking(pbx: Exchange, server: databases.Server, transport: str) -> AsyncIterator[Talk]:
-    called = number("answers").removeprefix("+")
-    async with (
-        phones.baresip_phone("speaks", tone=AGENT, answer=True) as agent,
-        phones.baresip_phone(called, tone=CUSTOMER, answer=True) as customer,
-        world(
-            pbx,
-            server,
-            app=f"talk{transport}",
-            transport=transport,
-            trunk=f"PJSIP/ctc-phone/sip:{{number}}@127.0.0.1:{customer.port}",
-        ) as desk,
-    ):
-        await desk.hire("speaks", agent.uri)
-        call_id = await desk.place("speaks", number("answers"))
-        await desk.until(call_id, "talking")
-        yield Talk(desk, call_id, agent, customer)
-        await desk.api("DELETE", f"/api/v1/calls/{call_id}")
-        await desk.nothing_left()
-
-
-@pytest.fixture(params=["websocket", "http"])
-async def talk(request: pytest.FixtureRequest, pbx: Exchange, server: databases.Server) -> AsyncIterator[Talk]:
+@pytest.fixture
+async def talk(transport: str, pbx: Exchange, server: databases.Server) -> AsyncIterator[Talk]:
     """A conversation."""
-    async with talking(pbx, server, request.param) as made:
+    async with talking(pbx, server, f"talk{transport}", transport) as made:
         yield made
-
-
-def silent(sound: phones.Sound) -> bool:
-    return sound.level < 0.002
 
 
 async def test_muted_agent_is_not_heard_but_hears_the_customer(talk: Talk) -> None:
     for _ in range(2):
         await talk.wish("PUT", "mute")
         assert (await talk.desk.call(talk.call_id))["muted"] is True
-    here, there = await talk.heard()
-    assert here.has(CUSTOMER)
-    assert silent(there), there.level
+    await asyncio.gather(hears(talk.agent, CUSTOMER), hears(talk.customer))
     for _ in range(2):
         await talk.wish("DELETE", "mute")
-    here, there = await talk.heard()
-    assert here.has(CUSTOMER)
-    assert there.has(AGENT)
-    events = [happening.event for happening in talk.desk.heard]
+    await hear_each_other(talk.agent, talk.customer)
+    events = talk.events()
     assert events.count("call.muted") == events.count("call.unmuted") == 1, "repeating is harmless"
 
 
@@ -92,16 +38,11 @@ async def test_held_customer_hears_music_and_nobody_hears_the_other(talk: Talk) 
     for _ in range(2):
         await talk.wish("PUT", "hold")
         assert (await talk.desk.call(talk.call_id))["held"] is True
-    here, there = await talk.heard(3.0)
-    assert silent(here), here.level
-    assert not silent(there), "music"
-    assert not there.has(AGENT, share=0.2), "the agent's voice is not in the music"
+    await asyncio.gather(hears(talk.agent), hears_music(talk.customer))
     for _ in range(2):
         await talk.wish("DELETE", "hold")
-    here, there = await talk.heard()
-    assert here.has(CUSTOMER)
-    assert there.has(AGENT)
-    events = [happening.event for happening in talk.desk.heard]
+    await hear_each_other(talk.agent, talk.customer)
+    events = talk.events()
     assert events.count("call.held") == events.count("call.resumed") == 1
 
 
@@ -120,12 +61,7 @@ async def test_recording_has_both_sides_in_one_file_and_leaves_out_the_pause(tal
     await asyncio.sleep(0.5)
     await talk.wish("DELETE", "recording")
     await talk.wish("DELETE", "recording")
-    await asyncio.sleep(0.3)
-    headers = {"Authorization": f"Bearer {talk.desk.token}"}
-    async with talk.desk.session.get(f"{talk.desk.address}{call['recordings'][0]}", headers=headers) as answer:
-        assert (answer.status, answer.content_type) == (200, "audio/wav")
-        (tmp_path / "recording.wav").write_bytes(await answer.read())
-    recorded = phones.sound.read_wav(tmp_path / "recording.wav")
+    recorded = await talk.recorded(call["recordings"][0], tmp_path)
     assert recorded.has(AGENT, CUSTOMER), f"{recorded.frequency} Hz at {recorded.level}"
     assert 1.0 < recorded.seconds < 2.2, recorded.seconds
 

@@ -4,49 +4,46 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 
 from ctc_ari.config import RingTimeout
 from tests import phones
-from tests.integration.talk import AGENT, CUSTOMER, Talk, hears
-from tests.integration.world import STAND_IN, Exchange, number, world
+from tests.integration.talk import AGENT, CUSTOMER, Talk, hear_each_other, hears
+from tests.integration.world import STAND_IN, Exchange, at_once, number, world
 from tests.store import databases
 
 BROWSER = 1800.0
 
 
-@pytest.fixture(params=["websocket", "http"])
-async def talk(request: pytest.FixtureRequest, pbx: Exchange, server: databases.Server) -> AsyncIterator[Talk]:
+@pytest.fixture
+async def talk(transport: str, pbx: Exchange, server: databases.Server) -> AsyncIterator[Talk]:
     """The agent talks on her desk phone; `colleague` is the phone that stands in for her browser."""
     called = number("answers").removeprefix("+")
     bind = pbx.config.asterisk.sip_bind
-    async with (
-        phones.baresip_phone("moves", tone=AGENT, answer=True) as agent,
-        phones.baresip_phone(called, tone=CUSTOMER, answer=True) as customer,
-        phones.baresip_phone(f"web-{STAND_IN}", registrar=bind, password="a-password", tone=BROWSER) as browser,
-        world(
-            pbx,
-            server,
-            app=f"moves{request.param}",
-            transport=request.param,
-            ring_timeout=RingTimeout(agent=3, customer=6),
-            trunk=f"PJSIP/ctc-phone/sip:{{number}}@127.0.0.1:{customer.port}",
-        ) as desk,
-    ):
+    port = phones.free_port()
+    async with AsyncExitStack() as stack:
+        agent, customer, browser, desk = await at_once(
+            stack,
+            phones.baresip_phone("moves", tone=AGENT, answer=True),
+            phones.baresip_phone(called, tone=CUSTOMER, answer=True, port=port),
+            phones.baresip_phone(f"web-{STAND_IN}", registrar=bind, password="a-password", tone=BROWSER),
+            world(
+                pbx,
+                server,
+                app=f"moves{transport}",
+                transport=transport,
+                ring_timeout=RingTimeout(agent=3, customer=6),
+                trunk=f"PJSIP/ctc-phone/sip:{{number}}@127.0.0.1:{port}",
+            ),
+        )
         await desk.hire("moves", agent.uri, extension=STAND_IN)
         call_id = await desk.place("moves", number("answers"))
         await desk.until(call_id, "talking")
         yield Talk(desk, call_id, agent, customer, browser)
         await desk.api("DELETE", f"/api/v1/calls/{call_id}")
         await desk.nothing_left()
-
-
-async def moved(talk: Talk, device: str) -> None:
-    deadline = asyncio.get_running_loop().time() + 4
-    while (await talk.desk.call(talk.call_id))["device"] != device:
-        assert asyncio.get_running_loop().time() < deadline
-        await asyncio.sleep(0.02)
 
 
 async def test_call_moves_to_the_browser_and_back_and_the_customer_hears_hardly_a_gap(talk: Talk) -> None:
@@ -57,7 +54,7 @@ async def test_call_moves_to_the_browser_and_back_and_the_customer_hears_hardly_
     listening = asyncio.create_task(talk.customer.listen(2.0))
     await asyncio.sleep(0.5)
     await talk.colleague.accept()
-    await moved(talk, "web")
+    await talk.becomes(device="web")
     heard = await listening
     silence = max((length for on, length in heard.cadence() if not on), default=0.0)
     assert silence < 0.5, heard.cadence()
@@ -65,10 +62,9 @@ async def test_call_moves_to_the_browser_and_back_and_the_customer_hears_hardly_
     await hears(talk.customer, BROWSER)
     await hears(talk.colleague, CUSTOMER)
     await talk.wish("POST", "device", 202, json={"device": "desk"})
-    await moved(talk, "desk")
+    await talk.becomes(device="desk")
     await talk.colleague.wait_closed()
-    await hears(talk.customer, AGENT)
-    await hears(talk.agent, CUSTOMER)
+    await hear_each_other(talk.customer, talk.agent)
     assert talk.events().count("call.device_changed") == 2
     assert (await talk.desk.call(talk.call_id))["state"] == "talking"
 
@@ -78,7 +74,7 @@ async def test_muted_and_held_stay_so_on_the_other_device(talk: Talk) -> None:
     await talk.wish("POST", "device", 202, json={"device": "web"})
     await talk.colleague.wait_incoming()
     await talk.colleague.accept()
-    await moved(talk, "web")
+    await talk.becomes(device="web")
     await hears(talk.customer)
     await talk.wish("DELETE", "mute")
     await hears(talk.customer, BROWSER)
@@ -88,18 +84,13 @@ async def test_device_that_is_not_answered_or_not_there_changes_nothing(talk: Ta
     await talk.wish("POST", "device", 202, json={"device": "web"})
     await talk.colleague.wait_incoming()
     await talk.colleague.reject()
-    for _ in range(100):
-        if "call.device_failed" in talk.events():
-            break
-        await asyncio.sleep(0.02)
-    call = await talk.desk.call(talk.call_id)
-    assert (call["device"], call["moving_to"], call["state"]) == ("desk", None, "talking")
+    await talk.becomes(device="desk", moving_to=None, state="talking")
+    assert "call.device_failed" in talk.events()
     await talk.colleague.command("uadelall")
-    await asyncio.sleep(0.5)
+    await talk.desk.exchange.offline(f"web-{STAND_IN}")
     problem = await talk.wish("POST", "device", 422, json={"device": "web"})
     assert problem["code"] == "agent_offline"
-    await hears(talk.customer, AGENT)
-    await hears(talk.agent, CUSTOMER)
+    await hear_each_other(talk.customer, talk.agent)
 
 
 async def test_naming_the_device_that_has_the_call_is_harmless(talk: Talk) -> None:

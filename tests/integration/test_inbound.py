@@ -12,8 +12,8 @@ import pytest
 
 from ctc_ari.config import RingTimeout
 from tests import phones
-from tests.integration.talk import AGENT, COLLEAGUE, CUSTOMER, hears
-from tests.integration.world import STAND_IN, Exchange, World, email, number, world
+from tests.integration.talk import AGENT, COLLEAGUE, CUSTOMER, PATIENCE, hear_each_other, hears
+from tests.integration.world import STAND_IN, Exchange, World, at_once, email, number, world
 from tests.store import databases
 
 OWN, BOTH, BUSY_FIRST, NOBODY, AWAY, EXTENSION, MANY = (f"+4420794607{digits}" for digits in range(10, 17))
@@ -41,7 +41,7 @@ class Desk:
         """The customer calls; the id of that call."""
         before = {happening.call.id for happening in self.world.heard}
         await self.customer.dial(self.world.exchange.did(did))
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 for happening in self.world.heard:
                     if happening.call.id not in before:
@@ -59,12 +59,11 @@ class Desk:
 async def reception(pbx: Exchange, server: databases.Server, transport: str) -> AsyncIterator[Desk]:
     caller = number("answers").removeprefix("+")
     async with AsyncExitStack() as stack:
-        agent = await stack.enter_async_context(phones.baresip_phone("speaks", tone=AGENT))
-        colleague = await stack.enter_async_context(phones.baresip_phone("helps", tone=COLLEAGUE))
-        customer = await stack.enter_async_context(
-            phones.baresip_phone(caller, tone=CUSTOMER, port=pbx.callers[0], answer=True)
-        )
-        desk = await stack.enter_async_context(
+        agent, colleague, customer, desk = await at_once(
+            stack,
+            phones.baresip_phone("speaks", tone=AGENT),
+            phones.baresip_phone("helps", tone=COLLEAGUE),
+            phones.baresip_phone(caller, tone=CUSTOMER, port=pbx.callers[0], answer=True),
             world(
                 pbx,
                 server,
@@ -72,21 +71,19 @@ async def reception(pbx: Exchange, server: databases.Server, transport: str) -> 
                 transport=transport,
                 routes=ROUTES,
                 ring_timeout=RingTimeout(agent=2, customer=3),
-            )
+            ),
         )
         await desk.hire("speaks", agent.uri)
         await desk.hire("helps", colleague.uri)
         await desk.hire("rings2", f"sip:rings@127.0.0.1:{pbx.agents.port}")
         yield Desk(desk, agent, colleague, customer)
-        for live in (await desk.api("GET", "/api/v1/calls"))[1]["calls"]:
-            await desk.api("DELETE", f"/api/v1/calls/{live['id']}")
-        await desk.nothing_left()
+        await desk.hang_up_all()
 
 
-@pytest.fixture(params=["websocket", "http"])
-async def desk(request: pytest.FixtureRequest, pbx: Exchange, server: databases.Server) -> AsyncIterator[Desk]:
+@pytest.fixture
+async def desk(transport: str, pbx: Exchange, server: databases.Server) -> AsyncIterator[Desk]:
     """Two agents at their phones, and a customer who may call."""
-    async with reception(pbx, server, request.param) as made:
+    async with reception(pbx, server, transport) as made:
         yield made
 
 
@@ -109,8 +106,7 @@ async def test_caller_rings_the_agent_who_is_told_who_it_is_before_she_answers(d
     call = await desk.talk(call_id)
     assert call["agent"]["email"] == email("speaks")
     await desk.customer.wait_established()
-    await hears(desk.agent, CUSTOMER)
-    await hears(desk.customer, AGENT)
+    await hear_each_other(desk.agent, desk.customer)
     await desk.customer.hang_up()
     call = await desk.world.until(call_id, "ended")
     assert (call["end_reason"], call["ended_by"], call["missed"]) == ("completed", "customer", False)
@@ -122,7 +118,7 @@ async def test_caller_rings_the_agent_who_is_told_who_it_is_before_she_answers(d
 async def test_agent_who_does_not_answer_is_followed_by_the_next_in_the_route(desk: Desk) -> None:
     call_id = await desk.dial(BOTH)
     await desk.agent.wait_incoming()
-    await desk.colleague.wait_incoming(timeout=6)
+    await desk.colleague.wait_incoming()
     await desk.agent.wait_closed()
     await desk.colleague.accept()
     call = await desk.talk(call_id)
@@ -136,7 +132,7 @@ async def test_agent_who_does_not_answer_is_followed_by_the_next_in_the_route(de
 
 async def test_busy_and_rejecting_agents_are_passed_over(desk: Desk) -> None:
     call_id = await desk.dial(BUSY_FIRST)
-    await desk.colleague.wait_incoming(timeout=4)
+    await desk.colleague.wait_incoming()
     await desk.colleague.accept()
     call = await desk.talk(call_id)
     assert call["rung"] == [email("busy"), email("declines"), email("helps")]
@@ -144,17 +140,17 @@ async def test_busy_and_rejecting_agents_are_passed_over(desk: Desk) -> None:
 
 async def test_agent_whose_phone_is_not_registered_is_passed_over(desk: Desk) -> None:
     call_id = await desk.dial(AWAY)
-    await desk.colleague.wait_incoming(timeout=2)
+    await desk.colleague.wait_incoming()
     await desk.colleague.accept()
     await desk.talk(call_id)
 
 
 async def test_nobody_answers_and_the_caller_hears_a_message_and_a_missed_call_is_recorded(desk: Desk) -> None:
     call_id = await desk.dial(NOBODY)
-    await desk.customer.wait_established(timeout=10)
+    await desk.customer.wait_established()
     sound = await desk.customer.listen(2.0)
     assert sound.level > 0.005, "a voice"
-    await desk.customer.wait_closed(timeout=8)
+    await desk.customer.wait_closed()
     call = await desk.world.until(call_id, "ended")
     assert (call["missed"], call["end_reason"]) == (True, "agent_no_answer")
     assert call["rung"] == [email("rings"), email("rings2")]
@@ -181,7 +177,7 @@ async def test_agent_rung_by_a_click_is_not_rung_by_a_caller(desk: Desk) -> None
     clicked = await desk.world.place("speaks", number("sings"))
     await desk.agent.wait_incoming()
     call_id = await desk.dial(BOTH)
-    await desk.colleague.wait_incoming(timeout=2)
+    await desk.colleague.wait_incoming()
     call = await desk.world.call(call_id)
     assert call["rung"] == [email("helps")]
     assert len([event for event in desk.agent.events if event.type == "CALL_INCOMING"]) == 1
@@ -201,7 +197,7 @@ async def test_declined_through_the_api_goes_to_the_next_in_the_route(desk: Desk
     await desk.agent.wait_incoming()
     await desk.world.api("DELETE", f"/api/v1/calls/{call_id}")
     await desk.agent.wait_closed()
-    await desk.colleague.wait_incoming(timeout=2)
+    await desk.colleague.wait_incoming()
     await desk.colleague.accept()
     assert (await desk.talk(call_id))["agent"]["email"] == email("helps")
 
@@ -221,8 +217,7 @@ async def test_call_in_can_be_held_muted_and_transferred(desk: Desk) -> None:
     await desk.colleague.accept()
     call = await desk.world.until(call_id, "ended")
     assert call["end_reason"] == "transferred"
-    await hears(desk.customer, COLLEAGUE)
-    await hears(desk.colleague, CUSTOMER)
+    await hear_each_other(desk.customer, desk.colleague)
     await desk.customer.hang_up()
     ended = await desk.world.until(call["transfer"]["call_id"], "ended")
     assert (ended["end_reason"], ended["ended_by"]) == ("completed", "customer")

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from ctc_ari.store.pool import connect
-from ctc_ari.store.tokens import create_token
 from tests import phones
-from tests.integration.talk import AGENT, COLLEAGUE, CUSTOMER, HELPS, Talk, hears, talking
-from tests.integration.test_transfers import ended, successor
+from tests.integration.talk import (
+    AGENT,
+    COLLEAGUE,
+    CUSTOMER,
+    HELPS,
+    Talk,
+    ended,
+    hear_each_other,
+    hears,
+    successor,
+    talking,
+)
 from tests.integration.world import Exchange
 from tests.store import databases
 
 
-@pytest.fixture(params=["websocket", "http"])
-async def talk(request: pytest.FixtureRequest, pbx: Exchange, server: databases.Server) -> AsyncIterator[Talk]:
+@pytest.fixture
+async def talk(transport: str, pbx: Exchange, server: databases.Server) -> AsyncIterator[Talk]:
     """The agent and the customer talk; the colleague is the supervisor."""
-    async with talking(pbx, server, f"lead{request.param}", request.param) as made:
-        connection = await connect(made.desk.database_url)
-        try:
-            _, token = await create_token(connection, "lead", rights=frozenset({"supervise"}), now=time.time())
-        finally:
-            await connection.close()
-        await asyncio.sleep(0.2)
-        made.desk.supervisor = token
+    async with talking(pbx, server, f"lead{transport}", transport) as made:
+        made.desk.supervisor = (await made.desk.give_token("lead", rights=["supervise"]))["token"]
         yield made
 
 
@@ -47,18 +47,12 @@ async def joined(talk: Talk, mode: str) -> str:
     assert (view["state"], view["mode"], view["agent"]["email"]) == ("ringing", mode, HELPS)
     await talk.colleague.wait_incoming()
     await talk.colleague.accept()
-    deadline = asyncio.get_running_loop().time() + 3
-    while not any(one["state"] == "joined" for one in (await talk.desk.call(talk.call_id))["supervisors"]):
-        assert asyncio.get_running_loop().time() < deadline
-        await asyncio.sleep(0.02)
+    await talk.until(lambda call: any(one["state"] == "joined" for one in call["supervisors"]))
     return str(view["id"])
 
 
 async def left(talk: Talk) -> None:
-    deadline = asyncio.get_running_loop().time() + 3
-    while (await talk.desk.call(talk.call_id))["supervisors"]:
-        assert asyncio.get_running_loop().time() < deadline
-        await asyncio.sleep(0.02)
+    await talk.becomes(supervisors=[])
 
 
 async def test_listening_hears_both_and_nobody_hears_the_supervisor(talk: Talk) -> None:
@@ -69,8 +63,7 @@ async def test_listening_hears_both_and_nobody_hears_the_supervisor(talk: Talk) 
     await request(talk, "DELETE", f"/{name}", 204)
     await talk.colleague.wait_closed()
     await left(talk)
-    await hears(talk.agent, CUSTOMER)
-    await hears(talk.customer, AGENT)
+    await hear_each_other(talk.agent, talk.customer)
 
 
 async def test_whisper_is_heard_by_the_agent_only(talk: Talk) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -13,16 +12,26 @@ import pytest
 from msgspec.structs import replace
 
 from ctc_ari.runtime import asterisk, processes
-from ctc_ari.store.pool import connect
-from ctc_ari.store.tokens import create_token
 from tests import phones
 from tests.integration.process import Killable, killable
-from tests.integration.talk import AGENT, COLLEAGUE, CUSTOMER, HELPS, Talk, hears, talking
+from tests.integration.talk import (
+    AGENT,
+    COLLEAGUE,
+    CUSTOMER,
+    HELPS,
+    RINGBACK,
+    Talk,
+    ended,
+    hear_each_other,
+    hears,
+    hears_music,
+    successor,
+    talking,
+)
 from tests.integration.test_supervisors import joined, left
 from tests.integration.test_supervisors import request as supervise
-from tests.integration.test_transfers import RINGBACK, ended, successor
 from tests.integration.wire import wire
-from tests.integration.world import Exchange, email, exchange, number
+from tests.integration.world import Exchange, World, at_once, email, exchange, number
 from tests.store import databases
 
 DID = "+442079460720"
@@ -32,62 +41,54 @@ WRITTEN_SECONDS = 0.05
 
 @asynccontextmanager
 async def phones_and_service(
-    pbx: Exchange, server: databases.Server, folder: Path, transport: str
+    pbx: Exchange, server: databases.Server, folder: Path
 ) -> AsyncIterator[tuple[Killable, phones.Baresip, phones.Baresip, phones.Baresip]]:
     called = number("answers").removeprefix("+")
-    async with (
-        phones.baresip_phone("speaks", tone=AGENT, answer=True) as agent,
-        phones.baresip_phone(called, tone=CUSTOMER, answer=True, port=pbx.callers[1]) as customer,
-        phones.baresip_phone("helps", tone=COLLEAGUE) as colleague,
-        killable(
-            pbx,
-            server,
-            folder,
-            app=pbx.config.asterisk.app,
-            transport=transport,
-            trunk=f"PJSIP/ctc-phone/sip:{{number}}@127.0.0.1:{customer.port}",
-            routes={DID: email("helps")},
-        ) as desk,
-    ):
+    port = pbx.callers[1]
+    async with AsyncExitStack() as stack:
+        agent, customer, colleague, desk = await at_once(
+            stack,
+            phones.baresip_phone("speaks", tone=AGENT, answer=True),
+            phones.baresip_phone(called, tone=CUSTOMER, answer=True, port=port),
+            phones.baresip_phone("helps", tone=COLLEAGUE),
+            killable(
+                pbx,
+                server,
+                folder,
+                app=pbx.config.asterisk.app,
+                trunk=f"PJSIP/ctc-phone/sip:{{number}}@127.0.0.1:{port}",
+                routes={DID: email("helps")},
+            ),
+        )
         await desk.hire("speaks", agent.uri)
         await desk.hire("helps", colleague.uri)
         yield desk, agent, customer, colleague
-        for live in (await desk.api("GET", "/api/v1/calls"))[1]["calls"]:
-            await desk.api("DELETE", f"/api/v1/calls/{live['id']}")
-        await desk.nothing_left()
+        await desk.hang_up_all()
 
 
 @pytest.fixture
 async def talk(pbx: Exchange, server: databases.Server, tmp_path: Path) -> AsyncIterator[Talk]:
     """The agent and the customer talk; the service is a process of its own."""
-    async with phones_and_service(pbx, server, tmp_path, "auto") as (desk, agent, customer, colleague):
+    async with phones_and_service(pbx, server, tmp_path) as (desk, agent, customer, colleague):
         call_id = await desk.place("speaks", number("answers"))
         await desk.until(call_id, "talking")
         yield Talk(desk, call_id, agent, customer, colleague)
 
 
-async def again(talk: Talk, meanwhile: float = 0.0) -> None:
+@asynccontextmanager
+async def away(desk: World) -> AsyncIterator[None]:
+    """The service is killed, and started again when what happens meanwhile has happened."""
+    assert isinstance(desk, Killable)
+    await desk.kill()
+    yield
+    await desk.start()
+
+
+async def again(talk: Talk) -> None:
     """Killed, and started again."""
-    assert isinstance(talk.desk, Killable)
     await asyncio.sleep(WRITTEN_SECONDS)
-    await talk.desk.kill()
-    await asyncio.sleep(meanwhile)
-    await talk.desk.start()
-
-
-async def hears_music(phone: phones.Baresip) -> None:
-    await asyncio.sleep(0.4)
-    sound = await phone.listen(2.0)
-    assert sound.level > 0.002, "music"
-    assert not sound.has(AGENT, share=0.2)
-
-
-async def consult(talk: Talk) -> str:
-    transfer = await talk.transfer(HELPS, "attended")
-    await talk.colleague.wait_incoming()
-    await talk.colleague.accept()
-    await talk.transfer_is("talking")
-    return str(transfer["id"])
+    async with away(talk.desk):
+        pass
 
 
 async def test_held_stays_held_and_muted_stays_muted(talk: Talk) -> None:
@@ -100,8 +101,7 @@ async def test_held_stays_held_and_muted_stays_muted(talk: Talk) -> None:
     await talk.wish("DELETE", "hold")
     await hears(talk.customer)
     await talk.wish("DELETE", "mute")
-    await hears(talk.customer, AGENT)
-    await hears(talk.agent, CUSTOMER)
+    await hear_each_other(talk.customer, talk.agent)
 
 
 async def test_recording_is_not_lost(talk: Talk, tmp_path: Path) -> None:
@@ -112,18 +112,13 @@ async def test_recording_is_not_lost(talk: Talk, tmp_path: Path) -> None:
     assert call["recording"] is True
     await asyncio.sleep(0.5)
     await talk.wish("DELETE", "recording")
-    await asyncio.sleep(0.3)
-    headers = {"Authorization": f"Bearer {talk.desk.token}"}
-    async with talk.desk.session.get(f"{talk.desk.address}{call['recordings'][0]}", headers=headers) as answer:
-        assert answer.status == 200
-        (tmp_path / "recording.wav").write_bytes(await answer.read())
-    recorded = phones.sound.read_wav(tmp_path / "recording.wav")
+    recorded = await talk.recorded(call["recordings"][0], tmp_path)
     assert recorded.has(AGENT, CUSTOMER)
     assert recorded.seconds > 1.5, "what was said while the service was away is in it"
 
 
 async def test_consultation_goes_on_and_is_completed(talk: Talk) -> None:
-    transfer = await consult(talk)
+    transfer = await talk.consult()
     await again(talk)
     assert (await talk.desk.call(talk.call_id))["transfer"]["state"] == "talking"
     await hears(talk.agent, COLLEAGUE)
@@ -131,43 +126,33 @@ async def test_consultation_goes_on_and_is_completed(talk: Talk) -> None:
     await hears_music(talk.customer)
     await talk.wish("POST", f"transfers/{transfer}/complete")
     await successor(talk)
-    await hears(talk.customer, COLLEAGUE)
-    await hears(talk.colleague, CUSTOMER)
+    await hear_each_other(talk.customer, talk.colleague)
 
 
 async def test_agent_who_hangs_up_in_the_consultation_meanwhile_has_completed_it(talk: Talk) -> None:
-    await consult(talk)
-    assert isinstance(talk.desk, Killable)
-    await talk.desk.kill()
-    await talk.agent.hang_up()
-    await asyncio.sleep(0.3)
-    await talk.desk.start()
+    await talk.consult()
+    async with away(talk.desk):
+        await talk.agent.hang_up()
+        await talk.agent.wait_closed()
     await successor(talk)
     await ended(talk, "transferred")
-    await hears(talk.customer, COLLEAGUE)
-    await hears(talk.colleague, CUSTOMER)
+    await hear_each_other(talk.customer, talk.colleague)
 
 
 async def test_target_who_hangs_up_meanwhile_brings_the_customer_back(talk: Talk) -> None:
-    await consult(talk)
-    assert isinstance(talk.desk, Killable)
-    await talk.desk.kill()
-    await talk.colleague.hang_up()
-    await asyncio.sleep(0.3)
-    await talk.desk.start()
+    await talk.consult()
+    async with away(talk.desk):
+        await talk.colleague.hang_up()
+        await talk.colleague.wait_closed()
     await talk.transfer_is("failed")
-    await asyncio.sleep(1.0)
-    await hears(talk.customer, AGENT)
-    await hears(talk.agent, CUSTOMER)
+    await hear_each_other(talk.customer, talk.agent)
 
 
 async def test_customer_who_hangs_up_meanwhile_has_ended_all_of_it(talk: Talk) -> None:
-    await consult(talk)
-    assert isinstance(talk.desk, Killable)
-    await talk.desk.kill()
-    await talk.customer.hang_up()
-    await asyncio.sleep(0.3)
-    await talk.desk.start()
+    await talk.consult()
+    async with away(talk.desk):
+        await talk.customer.hang_up()
+        await talk.customer.wait_closed()
     await ended(talk, "completed")
     await talk.agent.wait_closed()
     await talk.colleague.wait_closed()
@@ -179,18 +164,15 @@ async def test_blind_transfer_is_completed_whether_the_target_answers_after_or_w
 ) -> None:
     await talk.transfer(HELPS, "blind")
     await talk.colleague.wait_incoming()
-    assert isinstance(talk.desk, Killable)
-    await talk.desk.kill()
-    if answers == "while":
-        await talk.colleague.accept()
-    await talk.desk.start()
+    async with away(talk.desk):
+        if answers == "while":
+            await talk.colleague.accept()
     if answers == "after":
-        await hears(talk.customer, *RINGBACK, seconds=3.0)
+        await hears(talk.customer, *RINGBACK)
         await talk.colleague.accept()
     await successor(talk)
     await ended(talk, "transferred")
-    await hears(talk.customer, COLLEAGUE)
-    await hears(talk.colleague, CUSTOMER)
+    await hear_each_other(talk.customer, talk.colleague)
 
 
 async def test_successor_of_a_transfer_goes_on_and_its_end_is_seen(talk: Talk) -> None:
@@ -199,8 +181,7 @@ async def test_successor_of_a_transfer_goes_on_and_its_end_is_seen(talk: Talk) -
     await talk.colleague.accept()
     talk.call_id = await successor(talk)
     await again(talk)
-    await hears(talk.customer, COLLEAGUE)
-    await hears(talk.colleague, CUSTOMER)
+    await hear_each_other(talk.customer, talk.colleague)
     await talk.wish("PUT", "hold")
     await hears_music(talk.customer)
     await talk.customer.hang_up()
@@ -209,14 +190,7 @@ async def test_successor_of_a_transfer_goes_on_and_its_end_is_seen(talk: Talk) -
 
 
 async def test_supervisor_goes_on_listening_and_can_be_released(talk: Talk) -> None:
-    connection = await connect(talk.desk.database_url)
-    try:
-        _, talk.desk.supervisor = await create_token(
-            connection, "lead", rights=frozenset({"supervise"}), now=time.time()
-        )
-    finally:
-        await connection.close()
-    await asyncio.sleep(0.2)
+    talk.desk.supervisor = (await talk.desk.give_token("lead", rights=["supervise"]))["token"]
     name = await joined(talk, "whisper")
     await again(talk)
     await hears(talk.colleague, AGENT, CUSTOMER)
@@ -230,18 +204,17 @@ async def test_supervisor_goes_on_listening_and_can_be_released(talk: Talk) -> N
 async def test_caller_is_still_offered_after_a_restart_and_is_connected(
     pbx: Exchange, server: databases.Server, tmp_path: Path
 ) -> None:
-    async with phones_and_service(pbx, server, tmp_path, "auto") as (desk, _, customer, colleague):
+    async with phones_and_service(pbx, server, tmp_path) as (desk, _, customer, colleague):
         await customer.dial(pbx.did(DID))
         await colleague.wait_incoming()
         calls = (await desk.api("GET", "/api/v1/calls"))[1]["calls"]
-        await desk.kill()
-        await desk.start()
+        async with away(desk):
+            pass
         await colleague.accept()
         await desk.until(calls[0]["id"], "talking")
-        await hears(colleague, CUSTOMER)
-        await hears(customer, COLLEAGUE)
-        await desk.kill()
-        await desk.start()
+        await hear_each_other(colleague, customer)
+        async with away(desk):
+            pass
         await customer.hang_up()
         call = await desk.until(calls[0]["id"], "ended")
         assert (call["end_reason"], call["ended_by"]) == ("completed", "customer"), "its end is seen after a restart"
@@ -251,14 +224,13 @@ async def test_caller_is_still_offered_after_a_restart_and_is_connected(
 async def test_caller_who_gives_up_while_the_service_is_away_is_a_missed_call(
     pbx: Exchange, server: databases.Server, tmp_path: Path
 ) -> None:
-    async with phones_and_service(pbx, server, tmp_path, "auto") as (desk, _, customer, colleague):
+    async with phones_and_service(pbx, server, tmp_path) as (desk, _, customer, colleague):
         await customer.dial(pbx.did(DID))
         await colleague.wait_incoming()
         calls = (await desk.api("GET", "/api/v1/calls"))[1]["calls"]
-        await desk.kill()
-        await customer.hang_up()
-        await asyncio.sleep(0.3)
-        await desk.start()
+        async with away(desk):
+            await customer.hang_up()
+            await colleague.wait_closed()
         call = await desk.until(calls[0]["id"], "ended")
         assert (call["missed"], call["end_reason"]) == (True, "customer_hangup")
         await colleague.wait_closed()
@@ -277,7 +249,7 @@ async def test_lost_socket_changes_nothing_for_those_on_hold_and_in_consultation
             cable.cut()
             await talk.desk.ready(200)
             await hears_music(talk.customer)
-            transfer = await consult(talk)
+            transfer = await talk.consult()
             cable.silence()
             await talk.desk.ready(503, timeout=8.0)
             cable.cut()
@@ -294,7 +266,7 @@ async def test_asterisk_is_restarted_during_a_consultation_then_the_call_is_lost
     server: databases.Server,
 ) -> None:
     async with exchange() as own, AsyncExitStack() as stack, talking(own, server, "anew", "auto") as talk:
-        await consult(talk)
+        await talk.consult()
         own.process.kill()
         await talk.desk.ready(503, timeout=8.0)
         installation = asterisk.find()

@@ -2,48 +2,46 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
-from tests.integration.talk import AGENT, COLLEAGUE, CUSTOMER, HELPS, Talk, hears, talking
+from tests.integration.talk import (
+    AGENT,
+    COLLEAGUE,
+    CUSTOMER,
+    HELPS,
+    RINGBACK,
+    Talk,
+    ended,
+    hear_each_other,
+    hears,
+    hears_music,
+    successor,
+    talking,
+)
 from tests.integration.world import Exchange, email
 from tests.store import databases
 
-RINGBACK = (400.0, 450.0)
 
-
-@pytest.fixture(params=["websocket", "http"])
-async def talk(request: pytest.FixtureRequest, pbx: Exchange, server: databases.Server) -> AsyncIterator[Talk]:
+@pytest.fixture
+async def talk(transport: str, pbx: Exchange, server: databases.Server) -> AsyncIterator[Talk]:
     """The agent and the customer talk."""
-    async with talking(pbx, server, f"move{request.param}", request.param) as made:
+    async with talking(pbx, server, f"move{transport}", transport) as made:
         yield made
-
-
-async def ended(talk: Talk, reason: str) -> None:
-    call = await talk.desk.until(talk.call_id, "ended")
-    assert call["end_reason"] == reason, call
-
-
-async def successor(talk: Talk) -> str:
-    transfer = await talk.transfer_is("completed")
-    call = await talk.desk.call(transfer["call_id"])
-    assert (call["state"], call["transferred_from"]) == ("talking", talk.call_id)
-    return str(call["id"])
 
 
 async def test_blind_customer_hears_ringback_until_the_target_answers_and_then_talks_with_her(talk: Talk) -> None:
     transfer = await talk.transfer(HELPS, "blind")
     assert (transfer["state"], transfer["mode"], transfer["agent"]["email"]) == ("ringing", "blind", HELPS)
     await talk.colleague.wait_incoming()
-    await hears(talk.customer, *RINGBACK, seconds=3.0)
+    await hears(talk.customer, *RINGBACK)
     await talk.colleague.accept()
     call_id = await successor(talk)
     await ended(talk, "transferred")
     await talk.agent.wait_closed()
-    await hears(talk.customer, COLLEAGUE)
-    await hears(talk.colleague, CUSTOMER)
+    await hear_each_other(talk.customer, talk.colleague)
     call = await talk.desk.call(call_id)
     assert call["agent"]["email"] == HELPS
     await talk.customer.hang_up()
@@ -57,9 +55,7 @@ async def test_blind_customer_hears_ringback_until_the_target_answers_and_then_t
 async def test_blind_to_a_busy_target_brings_the_customer_back_and_the_agent_is_told_why(talk: Talk) -> None:
     await talk.transfer(email("busy"), "blind")
     assert (await talk.transfer_is("failed"))["reason"] == "busy"
-    await asyncio.sleep(1.0)
-    await hears(talk.customer, AGENT)
-    await hears(talk.agent, CUSTOMER)
+    await hear_each_other(talk.customer, talk.agent)
     assert (await talk.desk.call(talk.call_id))["state"] == "talking"
 
 
@@ -72,8 +68,7 @@ async def test_blind_to_a_target_who_rejects_brings_the_customer_back(talk: Talk
 async def test_blind_to_a_target_who_does_not_answer_brings_the_customer_back(talk: Talk) -> None:
     await talk.transfer(email("rings"), "blind")
     assert (await talk.transfer_is("failed"))["reason"] == "no_answer"
-    await hears(talk.customer, AGENT)
-    await hears(talk.agent, CUSTOMER)
+    await hear_each_other(talk.customer, talk.agent)
 
 
 async def test_blind_ends_as_transferred_only_once_the_target_answered_though_the_agent_has_gone(talk: Talk) -> None:
@@ -81,7 +76,7 @@ async def test_blind_ends_as_transferred_only_once_the_target_answered_though_th
     await talk.colleague.wait_incoming()
     await talk.agent.hang_up()
     await talk.agent.wait_closed()
-    await hears(talk.customer, *RINGBACK, seconds=3.0)
+    await hears(talk.customer, *RINGBACK)
     assert (await talk.desk.call(talk.call_id))["state"] == "talking"
     await talk.colleague.accept()
     await successor(talk)
@@ -94,8 +89,7 @@ async def test_blind_that_fails_after_the_agent_has_gone_rings_her_again_and_the
     await talk.agent.hang_up()
     assert (await talk.transfer_is("failed"))["reason"] == "no_answer"
     await talk.agent.wait_established(2)
-    await hears(talk.customer, AGENT)
-    await hears(talk.agent, CUSTOMER)
+    await hear_each_other(talk.customer, talk.agent)
     await talk.agent.hang_up()
     await ended(talk, "completed")
 
@@ -115,58 +109,45 @@ async def test_blind_cancelled_brings_the_customer_back(talk: Talk) -> None:
     for _ in range(2):
         await talk.wish("DELETE", f"transfers/{transfer['id']}")
     await talk.colleague.wait_closed()
-    await hears(talk.customer, AGENT)
-    await hears(talk.agent, CUSTOMER)
+    await hear_each_other(talk.customer, talk.agent)
     assert (await talk.desk.call(talk.call_id))["transfer"]["state"] == "cancelled"
 
 
 async def test_attended_customer_hears_music_while_the_agent_consults_and_is_then_connected(talk: Talk) -> None:
     transfer = await talk.transfer(HELPS, "attended")
     await talk.colleague.wait_incoming()
-    await hears(talk.agent, *RINGBACK, seconds=3.0)
+    await hears(talk.agent, *RINGBACK)
     assert (await talk.desk.call(talk.call_id))["held"] is True
     await talk.colleague.accept()
     await talk.transfer_is("talking")
     await hears(talk.agent, COLLEAGUE)
     await hears(talk.colleague, AGENT, but_not=CUSTOMER)
-    await asyncio.sleep(0.4)
-    waiting = await talk.customer.listen(2.0)
-    assert waiting.level > 0.002, "music"
-    assert not waiting.has(AGENT, share=0.2)
+    await hears_music(talk.customer)
     await talk.wish("POST", f"transfers/{transfer['id']}/complete")
     await successor(talk)
     await ended(talk, "transferred")
     await talk.agent.wait_closed()
-    await hears(talk.customer, COLLEAGUE)
-    await hears(talk.colleague, CUSTOMER)
+    await hear_each_other(talk.customer, talk.colleague)
 
 
 async def test_attended_swap_goes_to_and_fro_between_the_two(talk: Talk) -> None:
-    transfer = await talk.transfer(HELPS, "attended")
-    await talk.colleague.wait_incoming()
-    await talk.colleague.accept()
-    await talk.transfer_is("talking")
-    await talk.wish("POST", f"transfers/{transfer['id']}/swap")
+    transfer = await talk.consult()
+    await talk.wish("POST", f"transfers/{transfer}/swap")
     await hears(talk.agent, CUSTOMER)
     await hears(talk.customer, AGENT, but_not=COLLEAGUE)
-    await talk.wish("POST", f"transfers/{transfer['id']}/swap")
+    await talk.wish("POST", f"transfers/{transfer}/swap")
     await hears(talk.agent, COLLEAGUE)
     await hears(talk.colleague, AGENT, but_not=CUSTOMER)
-    await talk.wish("POST", f"transfers/{transfer['id']}/swap")
-    await talk.wish("POST", f"transfers/{transfer['id']}/complete")
-    await hears(talk.customer, COLLEAGUE)
-    await hears(talk.colleague, CUSTOMER)
+    await talk.wish("POST", f"transfers/{transfer}/swap")
+    await talk.wish("POST", f"transfers/{transfer}/complete")
+    await hear_each_other(talk.customer, talk.colleague)
 
 
 async def test_attended_cancelled_brings_the_customer_back(talk: Talk) -> None:
-    transfer = await talk.transfer(HELPS, "attended")
-    await talk.colleague.wait_incoming()
-    await talk.colleague.accept()
-    await talk.transfer_is("talking")
-    await talk.wish("DELETE", f"transfers/{transfer['id']}")
+    transfer = await talk.consult()
+    await talk.wish("DELETE", f"transfers/{transfer}")
     await talk.colleague.wait_closed()
-    await hears(talk.customer, AGENT)
-    await hears(talk.agent, CUSTOMER)
+    await hear_each_other(talk.customer, talk.agent)
     assert (await talk.desk.call(talk.call_id))["held"] is False
 
 
@@ -175,8 +156,7 @@ async def test_attended_cancelled_while_the_target_rings_brings_the_customer_bac
     await talk.colleague.wait_incoming()
     await talk.wish("DELETE", f"transfers/{transfer['id']}")
     await talk.colleague.wait_closed()
-    await hears(talk.customer, AGENT)
-    await hears(talk.agent, CUSTOMER)
+    await hear_each_other(talk.customer, talk.agent)
 
 
 @pytest.mark.parametrize(("who", "reason"), [("busy", "busy"), ("declines", "rejected"), ("rings", "no_answer")])
@@ -185,33 +165,22 @@ async def test_attended_to_a_target_who_cannot_be_had_brings_the_customer_back(
 ) -> None:
     await talk.transfer(email(who), "attended")
     assert (await talk.transfer_is("failed"))["reason"] == reason
-    await asyncio.sleep(1.0)
-    await hears(talk.customer, AGENT)
-    await hears(talk.agent, CUSTOMER)
+    await hear_each_other(talk.customer, talk.agent)
 
 
 async def test_attended_target_who_hangs_up_in_the_consultation_brings_the_customer_back(talk: Talk) -> None:
-    await talk.transfer(HELPS, "attended")
-    await talk.colleague.wait_incoming()
-    await talk.colleague.accept()
-    await talk.transfer_is("talking")
+    await talk.consult()
     await talk.colleague.hang_up()
     assert (await talk.transfer_is("failed"))["reason"] == "hangup"
-    await asyncio.sleep(1.0)
-    await hears(talk.customer, AGENT)
-    await hears(talk.agent, CUSTOMER)
+    await hear_each_other(talk.customer, talk.agent)
 
 
 async def test_attended_agent_who_hangs_up_in_the_consultation_completes_it(talk: Talk) -> None:
-    await talk.transfer(HELPS, "attended")
-    await talk.colleague.wait_incoming()
-    await talk.colleague.accept()
-    await talk.transfer_is("talking")
+    await talk.consult()
     await talk.agent.hang_up()
     await successor(talk)
     await ended(talk, "transferred")
-    await hears(talk.customer, COLLEAGUE)
-    await hears(talk.colleague, CUSTOMER)
+    await hear_each_other(talk.customer, talk.colleague)
 
 
 async def test_attended_agent_who_hangs_up_while_it_rings_leaves_the_customer_waiting_for_the_target(
@@ -220,7 +189,7 @@ async def test_attended_agent_who_hangs_up_while_it_rings_leaves_the_customer_wa
     await talk.transfer(HELPS, "attended")
     await talk.colleague.wait_incoming()
     await talk.agent.hang_up()
-    await hears(talk.customer, *RINGBACK, seconds=3.0)
+    await hears(talk.customer, *RINGBACK)
     await talk.colleague.accept()
     await successor(talk)
     await ended(talk, "transferred")
@@ -231,17 +200,14 @@ async def test_attended_completed_while_it_rings_is_a_blind_one(talk: Talk) -> N
     transfer = await talk.transfer(HELPS, "attended")
     await talk.colleague.wait_incoming()
     await talk.wish("POST", f"transfers/{transfer['id']}/complete")
-    await hears(talk.customer, *RINGBACK, seconds=3.0)
+    await hears(talk.customer, *RINGBACK)
     await talk.colleague.accept()
     await successor(talk)
     await hears(talk.customer, COLLEAGUE)
 
 
 async def test_attended_customer_who_hangs_up_meanwhile_ends_all_of_it(talk: Talk) -> None:
-    await talk.transfer(HELPS, "attended")
-    await talk.colleague.wait_incoming()
-    await talk.colleague.accept()
-    await talk.transfer_is("talking")
+    await talk.consult()
     await talk.customer.hang_up()
     await ended(talk, "completed")
     await talk.agent.wait_closed()
@@ -285,8 +251,7 @@ async def test_held_customer_can_be_transferred_and_is_heard_again(talk: Talk) -
     await talk.colleague.wait_incoming()
     await talk.colleague.accept()
     await successor(talk)
-    await hears(talk.customer, COLLEAGUE)
-    await hears(talk.colleague, CUSTOMER)
+    await hear_each_other(talk.customer, talk.colleague)
 
 
 async def test_successor_can_be_muted_held_and_transferred_back(talk: Talk) -> None:
@@ -300,22 +265,15 @@ async def test_successor_can_be_muted_held_and_transferred_back(talk: Talk) -> N
     await talk.agent.wait_closed()
     await talk.transfer(email("speaks"), "blind")
     await successor(talk)
-    await hears(talk.customer, AGENT)
-    await hears(talk.agent, CUSTOMER)
+    await hear_each_other(talk.customer, talk.agent)
 
 
-async def test_recording_goes_on_through_a_consultation_and_ends_with_the_transfer(talk: Talk) -> None:
+async def test_recording_goes_on_through_a_consultation_and_ends_with_the_transfer(talk: Talk, tmp_path: Path) -> None:
     await talk.wish("PUT", "recording")
-    transfer = await talk.transfer(HELPS, "attended")
-    await talk.colleague.wait_incoming()
-    await talk.colleague.accept()
-    await talk.transfer_is("talking")
+    transfer = await talk.consult()
     assert (await talk.desk.call(talk.call_id))["recording"] is True
-    await talk.wish("POST", f"transfers/{transfer['id']}/complete")
+    await talk.wish("POST", f"transfers/{transfer}/complete")
     await ended(talk, "transferred")
     call = await talk.desk.call(talk.call_id)
     assert call["recording"] is False
-    await asyncio.sleep(0.3)
-    headers = {"Authorization": f"Bearer {talk.desk.token}"}
-    async with talk.desk.session.get(f"{talk.desk.address}{call['recordings'][0]}", headers=headers) as answer:
-        assert answer.status == 200
+    assert (await talk.recorded(call["recordings"][0], tmp_path)).seconds > 0

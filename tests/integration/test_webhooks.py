@@ -87,31 +87,39 @@ async def test_without_leave_no_private_address_is_told_anything(pbx: Exchange, 
 
 async def test_zammad_hears_of_a_call_and_turns_a_blocked_caller_away(pbx: Exchange, server: databases.Server) -> None:
     def zammad(request: Received) -> web.Response:
-        blocked = request.json["event"] == "newCall" and request.json["direction"] == "in"
-        return web.json_response({"action": "reject", "reason": "busy"} if blocked else {})
+        if request.json["event"] != "newCall":
+            return web.json_response({})
+        if request.json["direction"] == "in":
+            return web.json_response({"action": "reject", "reason": "busy"})
+        return web.json_response({"action": "dial", "caller_id": "442079460188", "number": request.json["to"]})
 
     async with receiver(zammad) as there:
         crm = Crm(kind="zammad", zammad=Zammad(url=there.url))
         app = pbx.config.asterisk.app
         async with world(pbx, server, app=app, crm=crm, routes={DID: email("rings")}) as desk:
+            told = len(pbx.carrier.invites)
             call_id = await desk.place("answers", number("leaves"))
+            assert (await pbx.carrier.wait_invite(told + 1)).from_number == "+442079460188"
             await desk.until(call_id, "ended")
             await until(lambda: len(there.requests) == 3)
             events = [request.json for request in there.requests]
             assert [event["event"] for event in events] == ["newCall", "answer", "hangup"]
             for event in events:
-                assert (event["from"], event["to"]) == ("442079460100", number("leaves")[1:])
+                assert event["from"] in ("442079460100", "442079460188"), "hers, then what Zammad made of it"
+                assert event["to"] == number("leaves")[1:]
                 assert (event["direction"], event["callId"], event["user"]) == ("out", call_id, ["Answers"])
             assert events[1]["answeringNumber"] == email("answers")
             assert events[2]["cause"] == "normalClearing"
 
-            before = {happening.call.id for happening in desk.heard}
+            before, rung = {happening.call.id for happening in desk.heard}, len(pbx.agents.invites)
             caller = number("answers").removeprefix("+")
             async with phones.baresip_phone(caller, port=pbx.callers[1]) as customer:
                 await customer.dial(pbx.did(DID))
                 await until(lambda: any(happening.call.id not in before for happening in desk.heard))
                 (blocked,) = {happening.call.id for happening in desk.heard} - before
                 call = await desk.until(blocked, "ended")
+                assert "486" in str((await customer.wait_closed()).param)
+            assert len(pbx.agents.invites) == rung, "no phone rang"
             assert (call["end_reason"], call["answered_at"]) == ("cancelled", None)
             await until(lambda: len(there.requests) == 5)
             hangup = there.requests[-1].json

@@ -7,17 +7,15 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import asyncpg
 from msgspec.structs import replace
 
 from ctc_ari.app import service
-from ctc_ari.calls.model import Agent
 from ctc_ari.calls.ports import Happening
 from ctc_ari.config import (
     AgentSeed,
@@ -34,7 +32,6 @@ from ctc_ari.config import (
 )
 from ctc_ari.directory import ContactRecord
 from ctc_ari.runtime import asterisk, processes
-from ctc_ari.store.agents import add_agent
 from ctc_ari.store.contacts import put_contact
 from ctc_ari.store.pool import connect
 from ctc_ari.store.tokens import create_token
@@ -43,9 +40,23 @@ from tests.store import databases
 
 _extension = iter(map(str, range(7000, 9000))).__next__
 
-__all__ = ["AGENTS", "CARRIER_ID", "NUMBERS", "STAND_IN", "Exchange", "World", "exchange", "number", "world"]
+__all__ = [
+    "AGENTS",
+    "CARRIER_ID",
+    "NUMBERS",
+    "STAND_IN",
+    "TRANSPORTS",
+    "Exchange",
+    "World",
+    "at_once",
+    "exchange",
+    "number",
+    "world",
+]
 
 CARRIER_ID = "+442079460100"
+#: How REST may travel: over the event socket, or over HTTP.
+TRANSPORTS = ("websocket", "http")
 #: The extension whose browser another phone stands in for.
 STAND_IN = "3900"
 
@@ -103,6 +114,16 @@ class Exchange:
         node = self.config.asterisk.nodes[0]
         return node.ari_url, {"Authorization": aiohttp.encode_basic_auth(node.username, node.password)}
 
+    async def offline(self, endpoint: str) -> None:
+        """Wait until Asterisk knows of no phone that is registered there."""
+        url, headers = self.ari
+        async with aiohttp.ClientSession(headers=headers) as session, asyncio.timeout(15):
+            while True:
+                async with session.get(f"{url}/endpoints/PJSIP/{endpoint}") as answer:
+                    if (await answer.json())["state"] == "offline":
+                        return
+                await asyncio.sleep(0.05)
+
     async def left_over(self, app: str) -> list[str]:
         """The channels and bridges of that service that exist now."""
         url, headers = self.ari
@@ -159,7 +180,7 @@ class World:
         assert status == 200, body
         return dict(body)
 
-    async def until(self, call_id: str, state: str, timeout: float = 10.0) -> dict[str, Any]:
+    async def until(self, call_id: str, state: str, timeout: float = 20.0) -> dict[str, Any]:
         """Wait for a state; the call as it is then."""
         deadline = time.monotonic() + timeout
         while True:
@@ -171,16 +192,25 @@ class World:
             await asyncio.sleep(0.02)
 
     async def hire(self, name: str, contact: str, extension: str | None = None) -> None:
-        """One more agent, as an admin adds one while the service runs; it is known within moments."""
+        """One more agent, as an admin adds one while the service runs; she is known at once."""
         self.extensions[name] = extension = extension or _extension()
-        connection = await asyncpg.connect(self.database_url)
-        try:
-            await add_agent(connection, Agent(email(name), name.capitalize(), contact=contact, extension=extension))
-        finally:
-            await connection.close()
-        await asyncio.sleep(0.2)
+        agent = {"email": email(name), "name": name.capitalize(), "contact": contact, "extension": extension}
+        status, body = await self.api("POST", "/api/v1/agents", json=agent)
+        assert status == 201, body
 
-    async def nothing_left(self, seconds: float = 5.0) -> None:
+    async def give_token(self, name: str, **fields: Any) -> dict[str, Any]:
+        """A new token, as an admin makes one while the service runs; it opens at once."""
+        status, body = await self.api("POST", "/api/v1/tokens", json={"name": name, **fields})
+        assert status == 201, body
+        return dict(body)
+
+    async def hang_up_all(self) -> None:
+        """No call outlives its test."""
+        for live in (await self.api("GET", "/api/v1/calls"))[1]["calls"]:
+            await self.api("DELETE", f"/api/v1/calls/{live['id']}")
+        await self.nothing_left()
+
+    async def nothing_left(self, seconds: float = 15.0) -> None:
         """Within this time Asterisk has no channel and no bridge of ours."""
         deadline = time.monotonic() + seconds
         while left := await self.exchange.left_over(self.app):
@@ -310,6 +340,13 @@ async def world(
         made = World(at, config, url, address, token, session, heard)
         await made.ready()
         yield made
+
+
+async def at_once(stack: AsyncExitStack, *contexts: AbstractAsyncContextManager[Any]) -> list[Any]:
+    """Enter all of them side by side, for as long as the stack lasts."""
+    async with asyncio.TaskGroup() as starting:
+        entered = [starting.create_task(stack.enter_async_context(context)) for context in contexts]
+    return [task.result() for task in entered]
 
 
 async def prepare(url: str) -> str:

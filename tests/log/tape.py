@@ -25,7 +25,10 @@ CHANNELS = {
 
 
 def tape(text: str, linkedid: str = CALL_ID) -> list[CelRow]:
-    """The rows. `in X`/`out` are bridges, `gone CAUSE [by CHANNEL]` a hang-up, `music`/`quiet` music on hold."""
+    """The rows. `in X`/`out` are bridges, `gone CAUSE [by CHANNEL]` a hang-up, `music`/`quiet` music on hold.
+
+    `last` is Asterisk's last word on all of them.
+    """
     rows: list[CelRow] = []
     for line in filter(None, text.splitlines()):
         second, channel, event, *more = line.split()
@@ -65,6 +68,8 @@ def _read(event: str, more: list[str]) -> tuple[str, str, str]:
             return "STREAM_END", "", ""
         case "stasis":
             return "APP_START", "", ",".join(more)
+        case "last":
+            return "LINKEDID_END", "", ""
         case "gone":
             by = CHANNELS[more[2]][1] if len(more) > 2 else ""
             return "HANGUP", f'{{"hangupcause":{more[0]},"hangupsource":"{by}"}}', ""

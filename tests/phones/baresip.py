@@ -18,7 +18,7 @@ from ctc_ari.runtime.processes import Process, start, stop
 
 from .sound import Sound, read_wav
 from .tools import tools
-from .waiting import PhoneError, free_port, until
+from .waiting import PATIENCE, PhoneError, free_port, until
 
 __all__ = ["Baresip", "Event", "baresip_phone"]
 
@@ -52,6 +52,8 @@ class Baresip:
     port: int
     process: Process
     folder: Path
+    #: What it sends, in Hz; None: nothing.
+    tone: float | None = None
     events: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -124,7 +126,7 @@ class Baresip:
         payload = json.dumps(message).encode()
         self._writer.write(b"%d:%s," % (len(payload), payload))
         try:
-            done, text = await asyncio.wait_for(answer, 5)
+            done, text = await asyncio.wait_for(answer, PATIENCE)
         except TimeoutError:
             raise PhoneError(f"{self.user}: no reply to `{name} {params}`\n{self.story()}") from None
         if not done:
@@ -132,7 +134,7 @@ class Baresip:
         return text
 
     async def wait(
-        self, type_: str, n: int = 1, timeout: float = 5.0, where: Callable[[Event], bool] = lambda _event: True
+        self, type_: str, n: int = 1, timeout: float = PATIENCE, where: Callable[[Event], bool] = lambda _event: True
     ) -> Event:
         """The n-th event of this type, counted from the phone's start."""
 
@@ -144,15 +146,15 @@ class Baresip:
 
         return (await until(check, f"{self.user}: {n} {type_}", timeout, self.story))[n - 1]
 
-    async def wait_incoming(self, n: int = 1, timeout: float = 5.0) -> Event:
+    async def wait_incoming(self, n: int = 1, timeout: float = PATIENCE) -> Event:
         """It rings for the n-th time."""
         return await self.wait("CALL_INCOMING", n, timeout)
 
-    async def wait_established(self, n: int = 1, timeout: float = 5.0) -> Event:
+    async def wait_established(self, n: int = 1, timeout: float = PATIENCE) -> Event:
         """The n-th of its calls is connected."""
         return await self.wait("CALL_ESTABLISHED", n, timeout)
 
-    async def wait_closed(self, n: int = 1, timeout: float = 5.0) -> Event:
+    async def wait_closed(self, n: int = 1, timeout: float = PATIENCE) -> Event:
         """The n-th of its calls is over, answered or not."""
         return await self.wait("CALL_CLOSED", n, timeout)
 
@@ -165,7 +167,7 @@ class Baresip:
         return "\n".join(lines)
 
     async def _connect(self, port: int) -> asyncio.Task[None]:
-        for _ in range(500):
+        for _ in range(1500):
             if self.process.returncode is not None:
                 raise PhoneError(f"baresip did not start: {self.process.returncode}\n{self.story()}")
             with suppress(ConnectionRefusedError):
@@ -228,7 +230,7 @@ async def baresip_phone(
     (folder / "config").write_text(_config(folder, port, control, tone))
     command = [*tools().baresip, "-4", "-f", str(folder), "-t", str(LIFETIME)]
     process = await start(command, output=folder / "output.log", env={"HOME": str(folder), "LC_ALL": "C"}, cwd=folder)
-    phone = Baresip(user, port, process, folder)
+    phone = Baresip(user, port, process, folder, tone)
     reading: asyncio.Task[None] | None = None
     try:
         reading = await phone._connect(control)

@@ -17,7 +17,7 @@ from .calling import calling_scenario
 from .sip import Message, MessageLog, parse_short_log
 from .sound import tone_ulaw
 from .tools import tools
-from .waiting import PhoneError, audio_sink, free_port, udp_port_bound, until
+from .waiting import PATIENCE, PhoneError, audio_sink, free_port, udp_port_bound, until
 
 __all__ = ["SippPhone", "carrier", "sipp_caller", "sipp_phone"]
 
@@ -90,27 +90,27 @@ class SippPhone:
             if isinstance(what, str) or message.method == "INVITE"
         ]
 
-    async def wait_invite(self, n: int = 1, timeout: float = 5.0) -> Message:
+    async def wait_invite(self, n: int = 1, timeout: float = PATIENCE) -> Message:
         """The n-th call it gets, counted from 1."""
         return (await self.wait(lambda: self.invites, n, f"{n} INVITE", timeout))[n - 1]
 
-    async def wait_answered(self, n: int = 1, timeout: float = 5.0) -> Message:
+    async def wait_answered(self, n: int = 1, timeout: float = PATIENCE) -> Message:
         """The ACK of the n-th call that was connected."""
         return (await self.wait(lambda: self.answered, n, f"{n} answered calls", timeout))[n - 1]
 
-    async def wait_bye(self, n: int = 1, timeout: float = 5.0) -> Message:
+    async def wait_bye(self, n: int = 1, timeout: float = PATIENCE) -> Message:
         """The n-th BYE it gets."""
         return (await self.wait(lambda: self.byes, n, f"{n} BYE", timeout))[n - 1]
 
-    async def wait_cancel(self, n: int = 1, timeout: float = 5.0) -> Message:
+    async def wait_cancel(self, n: int = 1, timeout: float = PATIENCE) -> Message:
         """The n-th CANCEL it gets."""
         return (await self.wait(lambda: self.cancels, n, f"{n} CANCEL", timeout))[n - 1]
 
-    async def wait_received(self, what: str | int, n: int = 1, timeout: float = 5.0) -> Message:
+    async def wait_received(self, what: str | int, n: int = 1, timeout: float = PATIENCE) -> Message:
         """The n-th request of a method or response of a status it gets."""
         return (await self.wait(lambda: self.received(what), n, f"{n} {what} received", timeout))[n - 1]
 
-    async def wait_sent(self, what: str | int, n: int = 1, timeout: float = 5.0) -> Message:
+    async def wait_sent(self, what: str | int, n: int = 1, timeout: float = PATIENCE) -> Message:
         """The n-th request of a method or response of a status it sends."""
         return (await self.wait(lambda: self.sent(what), n, f"{n} {what} sent", timeout))[n - 1]
 
@@ -135,7 +135,7 @@ class SippPhone:
                 raise PhoneError(f"SIPp did not start: {self.process.returncode}\n{self.story()}")
             return udp_port_bound(self.port)
 
-        await until(ready, f"{self.uri}: SIPp listens", 5.0, self.story)
+        await until(ready, f"{self.uri}: SIPp listens", PATIENCE, self.story)
 
     def story(self) -> str:
         """What happened on this phone, one line a message, for a failure's explanation."""

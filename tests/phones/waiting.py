@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["PhoneError", "audio_sink", "free_port", "udp_port_bound", "until"]
+__all__ = ["PATIENCE", "PhoneError", "audio_sink", "free_port", "udp_port_bound", "until"]
 
+#: Seconds that a busy machine may take for what happens at once on a quiet one.
+PATIENCE = 15.0
 #: Where Asterisk's own RTP and the kernel's outgoing connections are not.
 LOWEST, HIGHEST = 20100, 32000
 

@@ -391,6 +391,24 @@ class Caller:
             assert await self._outcome("test-end") == "answered"
             return await self._outcome("test-end")
 
+    async def arrives(self, endpoint: str, number: str) -> tuple[str, str]:
+        """As whose call, and from which number, it comes back into the application."""
+        query = {"endpoint": endpoint, "callerId": number, "context": "customer", "extension": "talks", "priority": "1"}
+        async with self._session.post("ari/channels", params=query) as answer:
+            assert answer.status == 200, await answer.text()
+            placed = (await answer.json())["id"]
+        try:
+            async with asyncio.timeout(6):
+                async for message in self._events:
+                    event: dict[str, Any] = json.loads(message.data)
+                    if event["type"] == "StasisStart" and event["args"][:1] == ["inbound"]:
+                        channel = event["channel"]
+                        return channel["name"].split("/")[1].rpartition("-")[0], channel["caller"]["number"]
+        finally:
+            async with self._session.delete(f"ari/channels/{placed}"):
+                pass
+        return "", ""
+
     async def _outcome(self, channel: str) -> str:
         async for message in self._events:
             event: dict[str, Any] = json.loads(message.data)
@@ -428,6 +446,7 @@ async def caller(installation: Installation, make_config: MakeConfig, tmp_path: 
         ("442079460004", "21"),
         ("442079460005", "ringing"),
         ("442079460006", "1"),
+        ("442079460008", "answered"),
         ("447700900123", "answered"),
         ("+442079460001", "answered"),
     ],
@@ -444,6 +463,10 @@ async def test_a_slow_number_answers_after_eight_seconds(caller: Caller) -> None
 
 async def test_a_number_that_hangs_up_first_does_so_after_five_seconds(caller: Caller) -> None:
     assert await caller.end("PJSIP/442079460007@trunk", seconds=12) == "16"
+
+
+async def test_a_customer_of_the_simulated_carrier_calls_in_on_the_trunk(caller: Caller) -> None:
+    assert await caller.arrives("PJSIP/+442079460100@carrier", "+442079460001") == ("trunk", "+442079460001")
 
 
 async def test_a_simulated_agent_answers_and_stays(caller: Caller) -> None:

@@ -17,6 +17,7 @@ from ctc_ari.store import contacts as module
 from ctc_ari.store.contacts import PostgresContacts, contacts_with_number, mark_spoken, put_contact
 from ctc_ari.store.pool import Pool
 from ctc_ari.words import words_of
+from tests.store.crowd import fill_contacts
 
 WORK, MOBILE, SHARED = "+442079460018", "+447700900123", "+442079460999"
 SPELLING = Spelling("GB")
@@ -228,16 +229,6 @@ async def test_what_the_demo_puts_is_found(pool: Pool, contacts: PostgresContact
 # a hundred thousand of them
 
 
-MANY = """
-    insert into contacts (id, name, sort_key, words)
-    select 'c' || n, name, lower(name), array_to_tsvector(string_to_array(lower(name), ' '))
-    from generate_series(1, 100000) as n, lateral (select 'Given' || n % 500 || ' Family' || n as name) as named;
-    insert into contact_numbers (contact_id, number) select 'c' || n, '+4420' || 70000000 + n
-    from generate_series(1, 100000) as n;
-    analyze contacts, contact_numbers;
-"""
-
-
 def indexes(plan: dict[str, Any]) -> set[str]:
     """Of all nodes; and the tables that are read from one end to the other."""
     own = (
@@ -262,7 +253,7 @@ async def test_nothing_is_looked_for_by_reading_a_hundred_thousand_contacts(pool
         "everybody": (*_query([], None), {"contacts_sort_key"}, 101),
     }
     async with pool.acquire() as connection:
-        await connection.execute(MANY, timeout=60)
+        await fill_contacts(connection)
         for number, (name, (query, values, expected, rows)) in enumerate(searches.items()):
             #: For numbers as after many executions, when a plan is made once for all values.
             generic = name in ("number", "beginning", "ending")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,10 +17,12 @@ from ctc_ari.log.calls import row_of_calls
 from ctc_ari.log.records import CdrRow, CelRow
 from ctc_ari.log.row import LogRow
 from ctc_ari.store.contacts import PostgresContacts
+from ctc_ari.store.crm_answers import PostgresCrmAnswers
 from ctc_ari.store.erasure import PostgresErasure
 from ctc_ari.store.log import put_row, read_rows
 from ctc_ari.store.pool import Connection, Pool
 from ctc_ari.store.records import add_cdr, add_cel
+from ctc_ari.store.spool import Spool, Spooled
 
 HERS, SHARED, OTHERS = "+442079460123", "+442079460777", "+442079460555"
 NAME = "Grace Hopper"
@@ -36,11 +39,11 @@ class FakeRecordings:
         self.removed: list[str] = []
         self.failure: Exception | None = None
 
-    async def remove(self, name: str) -> None:
+    async def remove(self, node: str, name: str) -> None:
         """Gone."""
         if self.failure is not None:
             raise self.failure
-        self.removed.append(name)
+        self.removed.append(f"{node}/{name}")
 
 
 @pytest.fixture
@@ -49,8 +52,8 @@ def recordings() -> FakeRecordings:
 
 
 @pytest.fixture
-def erasures(pool: Pool, recordings: FakeRecordings) -> PostgresErasure:
-    return PostgresErasure(pool, recordings)
+def erasures(pool: Pool, recordings: FakeRecordings, tmp_path: Path) -> PostgresErasure:
+    return PostgresErasure(pool, recordings, tmp_path)
 
 
 def a_call(call_id: str, number: str, contact: Contact | None = None, **changes: Any) -> Call:
@@ -186,6 +189,9 @@ async def test_nothing_in_the_whole_database_names_an_erased_customer(
 ) -> None:
     await grace(pool)
     await happen(pool, a_call("c7", HERS, created_at=time.time() - 600, ended_at=time.time() - 500), logged=False)
+    answers = PostgresCrmAnswers(pool)
+    await answers.keep("contact", HERS, msgspec.json.encode({"id": "crm-1", "name": NAME}))
+    await answers.keep("contact", SHARED, msgspec.json.encode({"id": "grace", "name": NAME}))
     assert len(await named(pool)) > 15
     before = await statistics(pool)
     plugged: Erasures = erasures
@@ -193,7 +199,7 @@ async def test_nothing_in_the_whole_database_names_an_erased_customer(
     assert await named(pool) == []
     assert "grace" not in await everything(pool)
     assert await statistics(pool) == before
-    assert sorted(recordings.removed) == ["c1-1", "c2-1", "c3-1"]
+    assert sorted(recordings.removed) == ["pbx1/c1-1", "pbx1/c2-1", "pbx1/c3-1"]
     assert (erased.contacts, erased.calls, erased.recordings) == (1, 3, 3)
     assert erased.records >= 9
     assert await erasures.erase_number(HERS) == Erased()
@@ -319,3 +325,18 @@ async def test_many_calls_are_erased_in_portions(pool: Pool, erasures: PostgresE
             await put_row(connection, changed)
     assert (await erasures.erase_number(HERS)).calls == 250
     assert await named(pool) == []
+
+
+@pytest.mark.parametrize("call", [a_call("c9", HERS), a_call("c9", OTHERS, Contact("grace", NAME))])
+async def test_nobody_is_erased_while_a_call_of_hers_waits_on_the_disk(
+    pool: Pool, erasures: PostgresErasure, tmp_path: Path, call: Call
+) -> None:
+    await grace(pool)
+    spool = Spool(tmp_path, "calls-ctc")
+    spool.append([Spooled(call)])
+    with pytest.raises(Conflict, match="on the disk"):
+        await erasures.erase_contact("grace")
+    assert (await erasures.erase_number("+442079460999")).calls == 0, "somebody else"
+    spool.clear()
+    assert (await erasures.erase_contact("grace")).contacts == 1
+    spool.close()

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from ctc_ari.calls.model import EndReason, Phase
+from ctc_ari.calls.model import Contact, EndReason, Phase
 from ctc_ari.calls.ports import Logged
 from ctc_ari.log.row import LogRow
 from ctc_ari.store.calls import PostgresCallStore
 from ctc_ari.store.log import read_rows
 from ctc_ari.store.log_keeper import LogKeeper, Rebuilt, rebuild
-from ctc_ari.store.pool import Pool
+from ctc_ari.store.pool import Connection, Pool
 from ctc_ari.store.records import add_cdr, add_cel, read_cdr, read_cel
 from tests.calls.builders import CALL_ID, NOW, a_call_in
 from tests.log.tape import HOUSE, NUMBER, tape
@@ -48,9 +49,9 @@ async def log(pool: Pool) -> list[LogRow]:
         return await read_rows(connection, [row["linkedid"] for row in found])
 
 
-def keeper(pool: Pool) -> tuple[LogKeeper, list[Logged]]:
+def keeper(pool: Pool, **more: Any) -> tuple[LogKeeper, list[Logged]]:
     told: list[Logged] = []
-    return LogKeeper(pool, lambda: HOUSE, on_logged=told.append), told
+    return LogKeeper(pool, lambda: HOUSE, on_logged=told.append, **more), told
 
 
 async def saved(pool: Pool, url: str, **changes: Any) -> None:
@@ -93,7 +94,71 @@ async def test_a_call_that_the_service_knows_is_never_doubled(pool: Pool, databa
     await sweeper.sweep()
     (row,) = await log(pool)
     assert (row.source, row.talk_seconds) == ("service", 4.0)
+    assert [each.row for each in told] == [row]
+
+
+async def test_a_row_is_told_once_when_it_is_final_and_not_changed_after_that(pool: Pool, database_url: str) -> None:
+    late = {**SEEN, "ended_at": NOW + 12}
+    await saved(pool, database_url, **late)
+    sweeper, told = keeper(pool)
+    await sweeper.sweep()
+    assert [row.talk_seconds for row in await log(pool)] == [7.0], "in the log at once"
+    assert told == [], "but Asterisk's records are not there"
+    await happened(pool, DONE, CALL_ID)
+    await pool.execute("update log_due set due_at = now()")
+    await sweeper.sweep()
+    (row,) = await log(pool)
+    assert (row.talk_seconds, [each.row for each in told]) == (4.0, [row])
+    assert (told[0].call_id, told[0].seq) == (CALL_ID, 1)
+    before = await pool.fetch("select * from call_log")
+    await saved(pool, database_url, **late)
+    await happened(pool, "12.0 bob starts\n13.0 bob gone 16", CALL_ID)
+    await keeper(pool)[0].sweep()
+    assert await pool.fetch("select * from call_log") == before
+    assert len(told) == await pool.fetchval("select count(*) from call_journal where event = 'call.logged'") == 1
+    assert await pool.fetchval("select count(*) from log_due") == 0
+
+
+async def test_what_is_to_be_told_is_in_the_transaction_that_makes_the_row_final(pool: Pool, database_url: str) -> None:
+    await saved(pool, database_url, **SEEN)
+    await happened(pool, DONE, CALL_ID)
+    seen: list[int] = []
+
+    async def enqueue(connection: Connection, logged: Any) -> None:
+        seen.append(await connection.fetchval("select count(*) from call_journal where event = 'call.logged'"))
+        if len(seen) == 1:
+            await connection.execute("select 1 / 0")
+
+    sweeper, told = keeper(pool, in_transaction=enqueue)
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await sweeper.sweep()
+    assert (told, await pool.fetchval("select count(*) from log_due")) == ([], 1), "as if it had been killed there"
+    await sweeper.sweep()
+    assert (len(told), seen) == (1, [1, 1]), "the first attempt left nothing behind"
+
+
+async def test_nothing_is_final_before_asterisks_file_was_read(pool: Pool, database_url: str) -> None:
+    await saved(pool, database_url, **SEEN)
+    await happened(pool, DONE, CALL_ID)
+    read = [NOW]
+    sweeper, told = keeper(pool, read_to=lambda: read[0])
+    await sweeper.sweep()
     assert told == []
+    read[0] = NOW + 9
+    await pool.execute("update log_due set due_at = now()")
+    await sweeper.sweep()
+    assert len(told) == 1
+
+
+async def test_a_contact_was_spoken_to_though_the_service_did_not_see_it(pool: Pool, database_url: str) -> None:
+    await pool.execute("insert into contacts (id, name) values ('ann', 'Ann')")
+    ann = {"contact": Contact("ann", "Ann"), "contact_by": "record"}
+    await saved(pool, database_url, **{**SEEN, **ann, "answered_at": None, "end_reason": EndReason.CANCELLED})
+    await happened(pool, DONE, CALL_ID)
+    await keeper(pool)[0].sweep()
+    (row,) = await log(pool)
+    assert (row.disposition, row.contact) == ("answered", Contact("ann", "Ann"))
+    assert await pool.fetchval("select last_spoken_at is not null from contacts")
 
 
 async def test_a_channel_that_a_call_has_taken_over_is_no_call(pool: Pool, database_url: str) -> None:

@@ -22,7 +22,18 @@ from ctc_ari.store import log_reading as module
 from ctc_ari.store.contacts import PostgresContacts
 from ctc_ari.store.log import ROW_DOCUMENT, put_row
 from ctc_ari.store.log_reading import PostgresCallLog
-from ctc_ari.store.log_search import everything, is_complete, page_of, range_of, short_of, ways_of
+from ctc_ari.store.log_search import (
+    Lead,
+    everything,
+    is_complete,
+    is_mixed,
+    lead_of,
+    page_of,
+    range_of,
+    sample_of,
+    short_of,
+    ways_of,
+)
 from ctc_ari.store.pool import Pool
 from ctc_ari.words import matches, words_of
 from tests.store.databases import Server
@@ -139,6 +150,39 @@ async def test_every_filter_and_any_two_find_what_they_mean_in_pages(
                 break
         assert (after is None) == (len(expected) <= 253), fields
         assert seen == expected[:253], fields
+
+
+async def test_whatever_a_text_is_looked_for_by_the_same_is_found(long_pool: Pool, all_rows: list[LogRow]) -> None:
+    async with long_pool.acquire() as connection, connection.transaction():
+        await connection.execute(module._PLANNING)
+        for fields in (*TOGETHER, *SEVERAL):
+            wanted = LogFilter(**fields)
+            if not is_mixed(wanted) or wanted.visible == frozenset():
+                continue
+            expected = [row.id for row in all_rows if fits(row, wanted)][:51]
+            for lead in Lead:
+                way = everything(wanted, lead)
+                query, values = page_of(way, wanted, range_of(wanted, None), "null", 51)
+                assert [row["id"] for row in await connection.fetch(query, *values)] == expected, (fields, lead)
+
+
+@pytest.mark.parametrize(
+    ("more", "q", "lead"),
+    [
+        ({"agent": ANNA}, "family", Lead.ALL),
+        ({"agent": ANNA}, "zzz", Lead.DAYS_OF_TEXT),
+        ({"number": SWITCHBOARD}, "family", Lead.WHOLE),
+        ({"direction": "outbound"}, "leaver", Lead.DAYS_OF_TEXT),
+        ({"direction": "outbound"}, "given7", Lead.TEXT),
+    ],
+)
+async def test_the_rarer_of_a_text_and_the_rest_is_looked_for(
+    long_pool: Pool, more: dict[str, Any], q: str, lead: Lead
+) -> None:
+    wanted = LogFilter(text=text(q), **more)
+    query, values = sample_of(wanted, range_of(wanted, None))
+    (found,) = await long_pool.fetch(query, *values)
+    assert lead_of(found["text"], found["whole"]) is lead, dict(found)
 
 
 async def test_the_cases_are_worth_it(all_rows: list[LogRow]) -> None:

@@ -17,7 +17,7 @@ from ctc_ari.store import record_files
 from ctc_ari.store.pool import Pool
 from ctc_ari.store.record_files import RecordFiles
 from ctc_ari.store.records import add_cel
-from tests.test_cli import CDR_LINES
+from tests.cli.test_log import CDR_LINES
 
 
 @pytest.fixture

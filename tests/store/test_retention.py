@@ -61,7 +61,7 @@ async def test_a_call_with_recordings_waits_for_their_end(pool: Pool) -> None:
     await happen(pool, a_call("c2", HERS, recordings=1, created_at=LONG_AGO - 1))
     store = PostgresRetention(pool)
     assert await store.remove(BEFORE, 10) == 0
-    both = [Expired("c2", ("c2-1",)), Expired("c1", ("c1-1", "c1-2"))]
+    both = [Expired("c2", "pbx1", ("c2-1",)), Expired("c1", "pbx1", ("c1-1", "c1-2"))]
     assert await store.recorded(BEFORE, 10, ()) == both
     assert await store.recorded(BEFORE, 1, ("c2",)) == both[1:]
     assert await store.recorded(LONG_AGO - 10, 10, ()) == []

@@ -19,6 +19,7 @@ from ctc_ari.http import encode_notice
 from ctc_ari.outbox import NewWebhook, Send, Subscriptions, Webhook, WebhookKind
 from ctc_ari.remote import Remote
 from ctc_ari.store.calls import PostgresCallStore
+from ctc_ari.store.log_keeper import LogKeeper
 from ctc_ari.store.outbox import PostgresOutbox, enqueue
 from ctc_ari.store.pool import Pool
 from ctc_ari.store.webhooks import PostgresWebhooks
@@ -26,6 +27,7 @@ from ctc_ari.webhooks.retries import Retries
 from ctc_ari.webhooks.sender import WebhookSender
 from ctc_ari.webhooks.worker import DeliveryWorker
 from tests.calls.builders import NOW, a_call_in
+from tests.log.tape import HOUSE
 from tests.store.conftest import database_url, pool, server
 
 __all__ = ["database_url", "pool", "server"]
@@ -37,6 +39,7 @@ class Post:
 
     pool: Pool
     store: PostgresCallStore
+    keeper: LogKeeper
     worker: DeliveryWorker
     webhooks: PostgresWebhooks
     told: list[tuple[str, str]] = field(default_factory=list)
@@ -53,6 +56,11 @@ class Post:
         self.store.save(call, [Happening(call, event, NOW + seq, seq) for seq, event in enumerate(events, first)])
         await self.store.flush(5)
         return call
+
+    async def log(self) -> None:
+        """Calls that have ended are told as logged: no records of Asterisk's are waited for any more."""
+        await self.pool.execute("update log_due set since = now() - interval '1 minute'")
+        await self.keeper.sweep()
 
     async def states(self) -> list[tuple[str, int]]:
         """What became of the deliveries, by call and place."""
@@ -85,10 +93,10 @@ async def posting(
 ) -> AsyncIterator[Post]:
     """Everything running, for as long as the block does."""
     subscriptions = Subscriptions({"webhook": encode_notice, "crm": encode_notice})
-    store = PostgresCallStore(
+    store = PostgresCallStore(pool, url, subscriptions=subscriptions)
+    keeper = LogKeeper(
         pool,
-        url,
-        subscriptions=subscriptions,
+        lambda: HOUSE,
         in_transaction=partial(enqueue, subscriptions),
         on_logged=lambda _: subscriptions.enqueued(),
     )
@@ -104,7 +112,7 @@ async def posting(
         webhooks = PostgresWebhooks(pool, worker.refresh, allow_private=True)
         tasks = [asyncio.create_task(store.run()), asyncio.create_task(worker.run())]
         try:
-            yield Post(pool, store, worker, webhooks, told)
+            yield Post(pool, store, keeper, worker, webhooks, told)
         finally:
             for task in tasks:
                 task.cancel()

@@ -77,6 +77,7 @@ async def test_the_row_in_the_log_is_told_last_and_complete(post: Post) -> None:
         call = await post.happen("call.created")
         ended = replace(call, phase=Phase.ENDED, end_reason=EndReason.COMPLETED, ended_at=call.created_at + 60)
         await post.happen("call.ended", call=ended, first=2)
+        await post.log()
         await until(lambda: there.types == ["call.ended", "call.logged"])
     assert there.requests[1].json["data"]["end_reason"] == "completed"
     assert there.requests[1].headers["webhook-id"] == f"msg_{call.id}_3"

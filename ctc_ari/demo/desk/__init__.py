@@ -13,53 +13,62 @@ from aiohttp.typedefs import Handler
 __all__ = ["serving"]
 
 HERE = Path(__file__).parent
-_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
-_FILES = {"": "index.html", "desk.css": "desk.css", "desk.js": "desk.js"}
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 class Desk:
-    """The handlers; one agent is signed in, as anybody who opens the page on this machine."""
+    """The handlers. Without a login: whoever opens the page on this machine is the agent, or whom `?agent=` names."""
 
-    def __init__(self, base_url: str, token: str, agent: str) -> None:
+    def __init__(self, base_url: str, token: str, agent: str, simulated_carrier: str | None) -> None:
         self._base_url = base_url
         self._token = token
         self._agent = agent
-        sources = f"{base_url} {base_url.replace('http', 'ws', 1)}"
+        self._simulated_carrier = simulated_carrier
+        sources = f"{base_url} {base_url.replace('http', 'ws', 1)} {simulated_carrier or ''}"
         self._policy = (
-            f"default-src 'none'; script-src 'self' {base_url}; style-src 'self'; connect-src 'self' {sources}; "
-            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            f"default-src 'none'; script-src 'self' {base_url}; style-src 'self'; img-src 'self'; media-src blob:; "
+            f"connect-src 'self' {sources.strip()}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
 
     def application(self) -> web.Application:
         """The page, and its session."""
         app = web.Application(middlewares=[_only_here])
-        app.add_routes([web.get(f"/{name}", self.file) for name in _FILES])
+        files = [path.name for path in HERE.iterdir() if path.suffix in _TYPES and path.name != "index.html"]
+        app.add_routes([web.get(f"/{name}", self.file) for name in ("", *files)])
         app.add_routes([web.post("/session", self.session)])
         return app
 
     async def file(self, request: web.Request) -> web.Response:
         """The page under a strict policy: what works here works in a CRM that takes care."""
-        name = _FILES[request.path.strip("/")]
+        path = HERE / (request.path.strip("/") or "index.html")
         headers = {
             "Content-Security-Policy": self._policy,
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",
             "Cache-Control": "no-cache",
         }
-        body = (HERE / name).read_bytes()
-        return web.Response(body=body, content_type=_TYPES[name.split(".")[1]], charset="utf-8", headers=headers)
+        return web.Response(body=path.read_bytes(), content_type=_TYPES[path.suffix], charset="utf-8", headers=headers)
 
     async def session(self, request: web.Request) -> web.Response:
         """What a CRM's server does once it knows who is signed in; its token stays on the server."""
+        email = request.query.get("agent", self._agent)
         headers = {"Authorization": f"Bearer {self._token}"}
-        async with (
-            aiohttp.ClientSession(headers=headers) as client,
-            client.post(f"{self._base_url}/api/v1/sessions", json={"email": self._agent}) as answer,
-        ):
-            if answer.status != 201:
-                raise web.HTTPBadGateway
-            made = await answer.json()
-        body = {"base_url": self._base_url, "session": made["session"]}
+        try:
+            async with (
+                aiohttp.ClientSession(headers=headers) as client,
+                client.post(f"{self._base_url}/api/v1/sessions", json={"email": email}) as answer,
+            ):
+                made = await answer.json()
+        except aiohttp.ClientError:
+            return web.json_response({"detail": "The telephone service cannot be reached."}, status=502)
+        if answer.status != 201:
+            return web.json_response({"detail": made["detail"]}, status=answer.status)
+        body = {
+            "base": self._base_url,
+            "session": made["session"],
+            "agent": made["agent"],
+            "simulated_carrier": self._simulated_carrier,
+        }
         return web.json_response(body, headers={"Cache-Control": "no-store"})
 
 
@@ -73,9 +82,14 @@ async def _only_here(request: web.Request, handler: Handler) -> web.StreamRespon
 
 
 @asynccontextmanager
-async def serving(port: int, *, base_url: str, token: str, agent: str) -> AsyncIterator[str]:
-    """Serve it on 127.0.0.1; yields its address. Raises OSError when the port is taken."""
-    runner = web.AppRunner(Desk(base_url, token, agent).application(), access_log=None)
+async def serving(
+    port: int, *, base_url: str, token: str, agent: str, simulated_carrier: str | None = None
+) -> AsyncIterator[str]:
+    """Serve it on 127.0.0.1; yields its address. Raises OSError when the port is taken.
+
+    `simulated_carrier` is where the page can have a customer call; a CRM with a real carrier has none.
+    """
+    runner = web.AppRunner(Desk(base_url, token, agent, simulated_carrier).application(), access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()

@@ -1,96 +1,109 @@
-// A CRM in one file: it shows contacts from the public API, and embeds the panel as any CRM would.
+// A small CRM with the panel in it. It knows the service by its public API and the panel's documented events alone;
+// what makes it a demo stands in simulation.js.
 
-const find = (selector) => document.querySelector(selector);
-const make = (name, properties = {}, ...children) => {
-  const element = Object.assign(document.createElement(name), properties);
-  element.append(...children); // text stays text, whatever it contains
-  return element;
-};
+import { api, signIn } from './api.js';
+import { callsPage } from './calls.js';
+import { contactPage, numberPage } from './contact.js';
+import { choose, startList } from './contacts.js';
+import { after, find, hint } from './dom.js';
+import { pageOf } from './entry.js';
+import { homePage } from './home.js';
+import { live, ringsHere, watch } from './live.js';
+import { offerCallers, offerDesks } from './simulation.js';
+import { nameOf, wasMissed } from './words.js';
 
-// 1. The CRM's own server trades its token for a session of the agent who is signed in.
-const { base_url: base, session } = await (await fetch('session', { method: 'POST' })).json();
-
-const api = async (path) => {
-  const answer = await fetch(`${base}/api/v1/${path}`, { headers: { Authorization: `Bearer ${session}` } });
-  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
-  return answer.json();
-};
-
-// 2. One script, one element.
 const panel = find('ctc-panel');
-try {
+let me;
+
+const complain = (text) => {
+  find('#trouble').textContent = text;
+  find('#trouble').hidden = !text;
+};
+
+// 1. The panel: one script, one element, and a session from the CRM's own server.
+const embed = async ({ base, session }) => {
   const { clickToCall } = await import(`${base}/panel/ctc-panel.js`);
   panel.setAttribute('base-url', `${base}/`);
   panel.setAttribute('session', session);
   clickToCall(panel);
-} catch {
-  find('#trouble').textContent = 'The panel was not built: stop the demo, run `make panel` where npm can be reached, and start again.';
-  find('#trouble').hidden = false;
-}
-
-// 3. The contacts, and the one that is looked at.
-let contacts = [];
-let chosen = null;
-
-const list = () => {
-  const wanted = find('#search').value.trim().toLowerCase();
-  const shown = contacts.filter(({ name, numbers }) => `${name} ${numbers.map(({ number }) => number).join(' ')}`.toLowerCase().includes(wanted));
-  find('#contacts').replaceChildren(
-    ...shown.map((contact) => {
-      const button = make('button', { type: 'button', onclick: () => open(contact.id) }, contact.name);
-      if (contact.id === chosen) button.setAttribute('aria-current', 'true');
-      return make('li', {}, button);
-    }),
-  );
+  addEventListener('ctc:session-needed', async () => panel.setAttribute('session', (await signIn()).session));
 };
 
-const open = async (id) => {
-  chosen = id;
-  list();
-  const contact = contacts.find((each) => each.id === id) ?? (await api(`contacts/${encodeURIComponent(id)}`));
-  const numbers = contact.numbers.map(({ number, label }) => {
-    const button = make('button', { type: 'button' }, label ? `${number} · ${label}` : number);
-    Object.assign(button.dataset, { ctcNumber: number, ctcContact: contact.id });
-    return button;
+// 2. Pages: what stands behind the # says which one.
+const PAGES = [
+  { kind: 'contact', address: /^#\/contacts\/(.+)$/, open: (id) => contactPage(decodeURIComponent(id)) },
+  { kind: 'contact', address: /^#\/numbers\/(.+)$/, open: (number) => numberPage(decodeURIComponent(number)) },
+  { kind: 'calls', address: /^#\/calls(?:\?(.*))?$/, open: (query) => callsPage(new URLSearchParams(query)) },
+  { kind: 'contacts', address: /^/, open: () => homePage(me.agent) },
+];
+let page = null;
+let visits = 0;
+
+const show = async () => {
+  visits += 1;
+  const visit = visits;
+  const { kind, address, open } = PAGES.find((each) => each.address.test(location.hash));
+  const [, argument] = address.exec(location.hash);
+  document.body.dataset.page = kind;
+  choose(/^#\/contacts\//.test(location.hash) ? decodeURIComponent(argument) : null);
+  for (const link of document.querySelectorAll('nav a')) link.ariaCurrent = (kind === 'calls') === (link.hash === '#/calls') ? 'page' : null;
+  if (kind === 'calls') missed(0);
+  const made = await open(argument).catch(({ message }) => ({ parts: [hint('This cannot be shown', message)] }));
+  if (visit !== visits) return; // somebody went on meanwhile
+  page = made;
+  document.title = made.title ? `${made.title} · Reference desk` : 'Reference desk';
+  find('#page').replaceChildren(...made.parts);
+  find('#page').scrollTop = 0;
+};
+
+// 3. On a small screen the phone is a page of its own, which opens when there is something to do.
+const showPhone = (open) => {
+  document.body.toggleAttribute('data-phone', open);
+  find('#to-phone').setAttribute('aria-pressed', String(open));
+};
+find('#to-phone').onclick = () => showPhone(!document.body.hasAttribute('data-phone'));
+for (const link of document.querySelectorAll('nav a')) link.addEventListener('click', () => showPhone(false));
+
+// 4. What happens on the phone: a caller's page opens by itself (screen pop), pages follow, missed calls are counted.
+let unseen = 0;
+const missed = (count) => {
+  unseen = count;
+  find('#missed').textContent = count ? `${count} missed` : '';
+  find('#missed').hidden = count === 0;
+};
+const say = (text) => {
+  find('#news').textContent = text;
+};
+
+for (const name of ['call-offered', 'call-transfer-started']) {
+  addEventListener(`ctc:${name}`, ({ detail: { call } }) => {
+    if (!ringsHere(call)) return;
+    if (call.contact || call.number) location.hash = pageOf(call);
+    say(`${nameOf(call)} calls.`);
+    showPhone(true);
   });
-  find('#profile').replaceChildren(
-    make('h2', {}, contact.name),
-    ...(contact.company ? [make('p', { className: 'soft' }, contact.company)] : []),
-    make('div', { className: 'numbers' }, ...numbers),
-    ...(await history(contact)),
-  );
-};
+}
+addEventListener('ctc:call-started', () => showPhone(true));
+addEventListener('ctc:call-logged', ({ detail: { call } }) => {
+  page?.logged?.().catch(() => {});
+  if (!wasMissed(call)) return;
+  say(`Missed call from ${nameOf(call)}.`);
+  if (document.body.dataset.page !== 'calls') missed(unseen + 1);
+});
+// The panel does not say when notes are saved: after a call, look again whenever something was clicked in it.
+panel.addEventListener('click', after(1000, () => live.size === 0 && page?.logged?.().catch(() => {})));
+addEventListener('desk:calls', () => page?.changed?.());
+addEventListener('hashchange', show);
 
-const history = async ({ id }) => {
-  const page = await api(`call-log?limit=10&contact=${encodeURIComponent(id)}`).catch(() => null);
-  const calls = page?.calls ?? page?.entries ?? [];
-  if (calls.length === 0) return [];
-  const lines = calls.map((call) => make('li', {}, time(call.started_at ?? call.created_at), `${call.direction}, ${call.disposition ?? call.end_reason ?? ''}`));
-  return [make('h2', {}, 'Calls'), make('ol', { id: 'history' }, ...lines)];
-};
-
-const time = (iso) => make('time', { dateTime: iso }, new Date(iso).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' }));
-
-find('#search').oninput = list;
-contacts = (await api('contacts?limit=200').catch(() => ({ contacts: [] }))).contacts;
-list();
-
-// 4. The panel tells what happens; a caller's profile opens by itself (screen pop).
-const WORDS = {
-  'call-started': 'is being called',
-  'call-offered': 'calls',
-  'call-answered': 'is on the line',
-  'call-held': 'is on hold',
-  'call-resumed': 'is back on the line',
-  'call-transfer-completed': 'was transferred',
-  'call-ended': 'ended',
-};
-const tell = (name, { call }) => {
-  find('#activity .hint')?.remove();
-  const who = call.contact?.name ?? call.number;
-  find('#activity').prepend(make('li', {}, time(new Date().toISOString()), `${who} ${WORDS[name]}${name === 'call-ended' ? `: ${call.end_reason.replaceAll('_', ' ')}` : ''}`));
-};
-for (const name of Object.keys(WORDS)) addEventListener(`ctc:${name}`, ({ detail }) => tell(name, detail));
-addEventListener('ctc:call-offered', ({ detail: { call } }) => call.contact && open(call.contact.id));
-addEventListener('ctc:call-logged', ({ detail: { call } }) => call.contact?.id === chosen && open(chosen));
-addEventListener('ctc:session-needed', () => location.reload(), { once: true });
+// 5. Start.
+try {
+  me = await signIn();
+  offerDesks((await api('agents', { limit: 50 })).agents, me.agent);
+  await startList();
+  await watch(me.agent);
+  await show();
+  await offerCallers(me.simulated_carrier, me.agent, complain);
+  await embed(me).catch(() => complain('The panel was not built: stop the demo, run `make panel` where npm can be reached, and start again.'));
+} catch ({ message }) {
+  complain(message);
+}

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from ctc_ari.calls.model import Contact, Phase
 from ctc_ari.calls.ports import CallStore, Happening
-from ctc_ari.crm.contacts import StoreWithContacts
+from ctc_ari.crm.calls import StoreWithContacts
 from ctc_ari.errors import AgentBusy
 from tests.calls.builders import a_call_in
 from tests.calls.fakes import FakeStore
