@@ -230,6 +230,9 @@ def run_asterisk(out: Path | None) -> None:
 def render_asterisk(out: Path) -> None:
     """Only write Asterisk's configuration, to look at it or to run Asterisk in another way.
 
+    It is a whole one, in a folder of its own. For an Asterisk you already have take parts of it only, as
+    docs/installing.md says.
+
     \b
     Example:
       ctc-ari asterisk config --out /tmp/asterisk
