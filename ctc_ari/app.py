@@ -40,7 +40,6 @@ from ctc_ari.retention import Retention
 from ctc_ari.runtime.open_files import allow_many
 from ctc_ari.runtime.postgres import embedded
 from ctc_ari.store.administration import PostgresAdministration
-from ctc_ari.store.backlog import PostgresBacklog
 from ctc_ari.store.calls import PostgresCallStore
 from ctc_ari.store.contacts import PostgresContacts
 from ctc_ari.store.crm_answers import PostgresCrmAnswers
@@ -55,6 +54,7 @@ from ctc_ari.store.pool import Pool, open_pool
 from ctc_ari.store.record_files import RecordFiles
 from ctc_ari.store.retention import PostgresRetention
 from ctc_ari.store.spool import Spool
+from ctc_ari.store.waiting import PostgresBacklog
 from ctc_ari.store.webhooks import PostgresWebhooks, ensure_crm
 from ctc_ari.vitals import Vitals
 from ctc_ari.webhooks.sender import WebhookSender

@@ -130,6 +130,8 @@ class RecordFiles:
         with contextlib.suppress(OSError):
             if self._remove and place.offset >= REMOVED_ABOVE and path.stat().st_size == place.offset:
                 path.unlink()
+                #: The next one may have the same inode.
+                place.offset = 0
             partial = self._state.with_suffix(".part")
             partial.write_bytes(msgspec.json.encode(self._places))
             partial.replace(self._state)

@@ -69,7 +69,7 @@ class Watched:
     #: Whether each request was answered.
     timed: list[bool] = field(default_factory=list)
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> float:
+    async def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> float:
         """Seconds until it held."""
         before = time.monotonic()
         while not condition():
@@ -78,7 +78,7 @@ class Watched:
             await asyncio.sleep(0.02)
         return time.monotonic() - before
 
-    async def connected(self, seconds: float = 10.0) -> float:
+    async def connected(self, seconds: float = 20.0) -> float:
         """Seconds until calls could be placed."""
         return await self.until(lambda: self.gateway.connected, seconds)
 

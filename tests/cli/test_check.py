@@ -1,4 +1,4 @@
-"""`ctc-ari config check --connect`, where things are wrong; tests/docs/test_installing.py has an Asterisk that is right."""
+"""`ctc-ari config check --connect`, where things are wrong; docs/test_installing.py has an Asterisk that is right."""
 
 from __future__ import annotations
 

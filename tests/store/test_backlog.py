@@ -1,43 +1,87 @@
-"""How much waits in the database, and for how long."""
+"""What the database cannot be given is on the disk until it can: written once, in order, whoever dies meanwhile."""
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+import time
+from pathlib import Path
 
-from ctc_ari.errors import DatabaseUnreachable
-from ctc_ari.outbox import NewWebhook
-from ctc_ari.store.backlog import PostgresBacklog
-from ctc_ari.store.pool import Pool
-from ctc_ari.store.webhooks import PostgresWebhooks
-from ctc_ari.vitals import Backlog
-from tests.store.test_webhooks import Changed
-
-
-async def test_nothing_waits_in_a_new_database(pool: Pool) -> None:
-    assert await PostgresBacklog(pool).read() == Backlog(0, 0.0, 0, 0.0)
-
-
-async def test_what_waits_is_counted_and_the_oldest_told(pool: Pool) -> None:
-    webhooks = PostgresWebhooks(pool, Changed())
-    waits = await webhooks.create(NewWebhook(url="https://crm.example.com/"))
-    off = await webhooks.create(NewWebhook(url="https://crm.example.com/off"))
-    await pool.execute("update webhooks set enabled = false where id = $1", off.id)
-    insert = """
-        insert into webhook_deliveries (webhook_id, call_id, seq, type, payload, state, created_at)
-        values ($1, 'c', $2, 'call.ended', '{}', $3, now() - $4 * interval '1 s')
-    """
-    for number, (webhook, state, age) in enumerate(
-        [(waits, "pending", 90), (waits, "pending", 10), (waits, "delivered", 500), (off, "pending", 500)]
-    ):
-        await pool.execute(insert, webhook.id, number, state, age)
-    await pool.execute("insert into log_due (linkedid, since) values ('c', now() - interval '30 s')")
-    found = await PostgresBacklog(pool).read()
-    assert (found.deliveries, found.log) == (2, 1)
-    assert found.deliveries_age == pytest.approx(90, abs=20)
-    assert found.log_age == pytest.approx(30, abs=20)
+from ctc_ari.calls.model import Phase
+from ctc_ari.calls.ports import Happening
+from ctc_ari.directory import ContactRecord
+from ctc_ari.store.calls import PostgresCallStore
+from ctc_ari.store.contacts import put_contact
+from ctc_ari.store.pool import open_pool
+from ctc_ari.store.spool import Spool
+from tests.calls.builders import NOW, a_call_in
+from tests.store import databases
+from tests.store.test_log import over, talking
 
 
-async def test_a_database_that_is_away_is_no_zero(pool: Pool) -> None:
-    await pool.close()
-    with pytest.raises(DatabaseUnreachable):
-        await PostgresBacklog(pool).read()
+def waiting(folder: Path) -> int:
+    """Lines on the disk."""
+    return sum(len(file.read_bytes().splitlines()) for file in folder.iterdir())
+
+
+async def until_waiting(folder: Path, lines: int) -> None:
+    deadline = time.monotonic() + 5
+    while waiting(folder) != lines:
+        assert time.monotonic() < deadline, f"{waiting(folder)} lines instead of {lines}"
+        await asyncio.sleep(0.02)
+
+
+async def test_database_dies_then_the_service_and_the_next_one_writes_everything_once(tmp_path: Path) -> None:
+    with databases.server() as server:
+        async with server.migrated() as url:
+            pool = await open_pool(url)
+            spool = Spool(tmp_path, "calls")
+            first = PostgresCallStore(pool, url, spool=spool)
+            task = asyncio.create_task(first.run())
+            call = talking()
+            assert await first.add(a_call_in(Phase.PLACING)) is None
+            server.kill()
+            first.save(call, [Happening(call, "call.answered", NOW, 1)])
+            ended = over(call)
+            first.save(ended, [Happening(ended, "call.ended", NOW + 1, 2)], urgent=True)
+            await until_waiting(tmp_path, 2)
+            task.cancel()
+            await asyncio.wait([task])
+            spool.close()
+            server.start()
+            spool = Spool(tmp_path, "calls")
+            second = PostgresCallStore(pool, url, spool=spool)
+            task = asyncio.create_task(second.run())
+            try:
+                async with pool.acquire() as connection:
+                    await put_contact(connection, ContactRecord("c1", "Carla", (call.number,)))
+                await second.recover()
+                spoken = await pool.fetchval("select extract(epoch from last_spoken_at)::float8 from contacts")
+                assert spoken == ended.ended_at, "the conversation was with her"
+                journal = await pool.fetch("select event from call_journal where call_id = $1 order by seq", call.id)
+                assert [row["event"] for row in journal] == ["call.answered", "call.ended"]
+                assert await pool.fetchval("select array_agg(id) from call_log") == [call.id]
+                await until_waiting(tmp_path, 0)
+                await second.recover()
+                assert await pool.fetchval("select count(*) from call_log") == 1
+            finally:
+                task.cancel()
+                await asyncio.wait([task])
+                spool.close()
+                pool.terminate()
+
+
+async def test_a_database_that_is_there_leaves_nothing_on_the_disk(tmp_path: Path, database_url: str) -> None:
+    pool = await open_pool(database_url)
+    spool = Spool(tmp_path, "calls")
+    store = PostgresCallStore(pool, database_url, spool=spool)
+    task = asyncio.create_task(store.run())
+    try:
+        store.save(over(talking()), [], urgent=True)
+        await store.flush(2)
+        await asyncio.sleep(0.4)
+        assert waiting(tmp_path) == 0
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        spool.close()
+        await pool.close()
