@@ -56,7 +56,7 @@ TESTED_ELSEWHERE = {
 #: Folders whose modules are tested together.
 TESTED_TOGETHER = {
     "ctc_ari.cli": "cli",
-    "ctc_ari.config": "test_config.py",
+    "ctc_ari.config": "config",
     "ctc_ari.demo": "browser/test_demo.py",
     "ctc_ari.http": "http",
     "ctc_ari.panel": "panel",

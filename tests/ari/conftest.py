@@ -67,7 +67,7 @@ class Watched:
     snapshots: list[Snapshot] = field(default_factory=list)
     inputs: list[tuple[str, Heard]] = field(default_factory=list)
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> float:
+    async def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> float:
         """Seconds until it held."""
         before = time.monotonic()
         while not condition():
@@ -76,7 +76,7 @@ class Watched:
             await asyncio.sleep(0.02)
         return time.monotonic() - before
 
-    async def connected(self, seconds: float = 10.0) -> float:
+    async def connected(self, seconds: float = 20.0) -> float:
         """Seconds until calls could be placed."""
         return await self.until(lambda: self.gateway.connected, seconds)
 
