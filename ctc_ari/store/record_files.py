@@ -27,8 +27,9 @@ LOOK_SECONDS = 0.5
 SETTLED_SECONDS = 1.5
 #: Bytes read at a time.
 CHUNK = 1 << 20
-#: A file that is in the database to its end is removed when it has so many bytes: Asterisk begins another.
-REMOVED_ABOVE = 16 << 20
+#: A file that is in the database to its end is removed when it has so many bytes, or when it is a day old and the next
+#: call is in it: Asterisk begins another, and a customer who is erased stays in none.
+REMOVED_ABOVE, REMOVED_AFTER = 16 << 20, 86_400.0
 #: Seconds between two requests that Asterisk connect to the database again.
 RECONNECT_SECONDS = 30.0
 #: An event that is not in the database though it is no older than this: Asterisk does not write there any more.
@@ -36,10 +37,11 @@ RECENT_SECONDS = 20.0
 
 
 class _Place(msgspec.Struct):
-    """How far a file has been read; `inode` tells that it is still the same."""
+    """How far a file has been read; `inode` tells that it is still the same. `since`: Unix seconds."""
 
     inode: int = 0
     offset: int = 0
+    since: float = 0.0
 
 
 class RecordFiles:
@@ -118,7 +120,8 @@ class RecordFiles:
     def _keep(self, path: Path, place: _Place) -> None:
         """After a crash some of it is read again, which does no harm."""
         with contextlib.suppress(OSError):
-            if place.offset >= REMOVED_ABOVE and path.stat().st_size == place.offset:
+            due = place.offset >= REMOVED_ABOVE or time.time() - place.since >= REMOVED_AFTER
+            if due and path.stat().st_size == place.offset:
                 path.unlink()
             partial = self._state.with_suffix(".part")
             partial.write_bytes(msgspec.json.encode(self._places))
@@ -131,7 +134,7 @@ def _next(path: Path, place: _Place) -> list[bytes]:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if status.st_ino != place.inode or status.st_size < place.offset:
-                place.inode, place.offset = status.st_ino, 0
+                place.inode, place.offset, place.since = status.st_ino, 0, time.time()
             file.seek(place.offset)
             text = file.read(CHUNK)
     except OSError:

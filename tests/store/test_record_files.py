@@ -99,10 +99,11 @@ async def test_a_line_that_is_still_being_written_is_left_for_later(pool: Pool, 
         await until(pool, "cel", 2)
 
 
-async def test_a_file_that_was_read_to_its_end_and_is_large_is_removed(
-    pool: Pool, folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("limit", "value"), [("REMOVED_ABOVE", 50), ("REMOVED_AFTER", 0.0)])
+async def test_a_file_that_was_read_to_its_end_and_is_large_or_old_is_removed(
+    pool: Pool, folder: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: float
 ) -> None:
-    monkeypatch.setattr(record_files, "REMOVED_ABOVE", 50)
+    monkeypatch.setattr(record_files, limit, value)
     write(folder, event(1))
     async with following(pool, folder):
         await until(pool, "cel", 1)
