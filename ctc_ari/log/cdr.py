@@ -271,8 +271,17 @@ def _ended_by(
         return "agent" if direction == "inbound" and reason is EndReason.FAILED else "system"
     if customer and customer.hung_up_itself:
         return "customer"
-    last = customer or ours[0]
-    return "agent" if last.hung_up_by and last.hung_up_by in {channel.name for channel in ours} else "system"
+    return "agent" if customer and _left(customer, ours) else "system"
+
+
+def _left(customer: ChannelStory, ours: Sequence[ChannelStory]) -> bool:
+    """Whether the one who talked with the customer last hung up, and nobody was rung again for it."""
+    talked = [(spans[-1][1], channel) for channel in ours if (spans := channel.together(customer))]
+    if not talked:
+        return False
+    until, last = max(talked, key=lambda pair: pair[0])
+    rung_again = any(channel.marks.part == "recall" and channel.started_at > until for channel in ours)
+    return last.hung_up_itself and not rung_again
 
 
 def _held(customer: ChannelStory, since: float, until: float) -> float:

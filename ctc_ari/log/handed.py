@@ -55,9 +55,10 @@ def _transfer(target: ChannelStory, customer: ChannelStory, ours: Sequence[Chann
 
 def _consulted(target: ChannelStory, ours: Sequence[ChannelStory]) -> bool:
     """Whether the agent waited for the target to answer, and did not leave that to the customer."""
-    decided = target.answered_at or target.ended_at or 0.0
+    #: When all end at once, each leaves the bridge in its own time.
+    decided = target.answered_at or (target.ended_at or 0.0) - _MOMENT
     waited = (span for other in ours if other is not target for span in target.together(other))
-    return any(since < decided and until >= decided - _MOMENT for since, until in waited)
+    return any(since < decided <= until for since, until in waited)
 
 
 def _outcome(target: ChannelStory, customer: ChannelStory) -> tuple[str, str | None, float | None]:

@@ -27,9 +27,8 @@ LOOK_SECONDS = 0.5
 SETTLED_SECONDS = 1.5
 #: Bytes read at a time.
 CHUNK = 1 << 20
-#: A file that is in the database to its end is removed when it has so many bytes, or when it is a day old and the next
-#: call is in it: Asterisk begins another, and a customer who is erased stays in none.
-REMOVED_ABOVE, REMOVED_AFTER = 16 << 20, 86_400.0
+#: A file that is in the database to its end is removed when it has so many bytes: Asterisk begins another.
+REMOVED_ABOVE = 16 << 20
 #: Seconds between two requests that Asterisk connect to the database again.
 RECONNECT_SECONDS = 30.0
 #: An event that is not in the database though it is no older than this: Asterisk does not write there any more.
@@ -37,24 +36,33 @@ RECENT_SECONDS = 20.0
 
 
 class _Place(msgspec.Struct):
-    """How far a file has been read; `inode` tells that it is still the same. `since`: Unix seconds."""
+    """How far a file has been read; `inode` tells that it is still the same."""
 
     inode: int = 0
     offset: int = 0
-    since: float = 0.0
 
 
 class RecordFiles:
     """Follows both files below Asterisk's log folder, if it is on this machine. Reading one again adds nothing."""
 
     def __init__(
-        self, pool: Pool, folder: Path, state: Path, *, not_written: Callable[[], None] = lambda: None
+        self,
+        pool: Pool,
+        folder: Path,
+        state: Path,
+        *,
+        not_written: Callable[[], None] = lambda: None,
+        remove: bool = True,
     ) -> None:
-        """`state` keeps how far each was read; `not_written` is told that Asterisk does not reach the database."""
+        """`state` keeps how far each was read; `not_written` is told that Asterisk does not reach the database.
+
+        With `remove`, a large file that is in the database to its end goes.
+        """
         self._pool = pool
         self._folder = folder
         self._state = state
         self._not_written = not_written
+        self._remove = remove
         self._places: dict[str, _Place] = {}
         self._told_at = 0.0
         #: What happened in a channel up to then is in the database, if Asterisk writes files here. Unix seconds.
@@ -120,9 +128,10 @@ class RecordFiles:
     def _keep(self, path: Path, place: _Place) -> None:
         """After a crash some of it is read again, which does no harm."""
         with contextlib.suppress(OSError):
-            due = place.offset >= REMOVED_ABOVE or time.time() - place.since >= REMOVED_AFTER
-            if due and path.stat().st_size == place.offset:
+            if self._remove and place.offset >= REMOVED_ABOVE and path.stat().st_size == place.offset:
                 path.unlink()
+                #: The next one may have the same inode.
+                place.offset = 0
             partial = self._state.with_suffix(".part")
             partial.write_bytes(msgspec.json.encode(self._places))
             partial.replace(self._state)
@@ -134,7 +143,7 @@ def _next(path: Path, place: _Place) -> list[bytes]:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if status.st_ino != place.inode or status.st_size < place.offset:
-                place.inode, place.offset, place.since = status.st_ino, 0, time.time()
+                place.inode, place.offset = status.st_ino, 0
             file.seek(place.offset)
             text = file.read(CHUNK)
     except OSError:

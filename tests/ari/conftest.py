@@ -66,6 +66,8 @@ class Watched:
     gateway: Gateway
     snapshots: list[Snapshot] = field(default_factory=list)
     inputs: list[tuple[str, Heard]] = field(default_factory=list)
+    #: Whether each request was answered.
+    timed: list[bool] = field(default_factory=list)
 
     async def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> float:
         """Seconds until it held."""
@@ -86,15 +88,17 @@ async def gateway(config: Asterisk) -> AsyncIterator[Watched]:
     """A gateway that is kept connected until the block ends."""
     snapshots: list[Snapshot] = []
     inputs: list[tuple[str, Heard]] = []
+    timed: list[bool] = []
     made = Gateway(
         config.nodes[0],
         config,
         feed=lambda channel, heard: inputs.append((channel, heard)),
         reconcile=snapshots.append,
+        timed=lambda seconds, answered: timed.append(answered and seconds > 0),
     )
     task = asyncio.create_task(made.run())
     try:
-        yield Watched(made, snapshots, inputs)
+        yield Watched(made, snapshots, inputs, timed)
     finally:
         task.cancel()
         await asyncio.wait([task])

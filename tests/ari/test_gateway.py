@@ -82,6 +82,7 @@ async def test_it_connects_compares_and_carries_out_requests_in_order(pbx: Pbx, 
         call = call_of(app, pbx.phone)
         assert await perform(at, call, Originate(25), CreateBridge(), CreateLeg("customer")) == [200, 200, 200]
         await at.until(lambda: (f"{call.id}.c", LegReady("")) in at.inputs)
+        assert at.timed == [True, True, True]
         assert await perform(at, call, Originate(25), CreateLeg("customer")) == [409, 409]
         assert await perform(at, call, HangUpLeg("customer"), HangUpLeg("agent"), DestroyBridge()) == [204, 204, 204]
         await at.until(lambda: gone(at) == [call.id, f"{call.id}.c"])
@@ -184,6 +185,7 @@ async def test_a_request_that_a_silent_asterisk_swallows_is_told_so_and_the_conn
             asked = asyncio.create_task(perform(at, call, DestroyBridge()))
             await at.until(lambda: at.gateway.behind > 0.2)
             assert await asked == [None]
+            assert at.timed == [False]
             await at.until(lambda: not at.gateway.connected)
         await at.connected()
 

@@ -46,6 +46,7 @@ def test_the_keys_are_those_of_the_contract() -> None:
         "asterisk.app",
         "asterisk.caller_id",
         "asterisk.extensions",
+        "asterisk.log_folder",
         "asterisk.max_call_seconds",
         "asterisk.nodes[].ari_url",
         "asterisk.nodes[].name",

@@ -26,6 +26,7 @@ __all__ = [
     "once",
     "quiet",
     "seen_by_asterisk",
+    "told",
     "told_by_asterisk",
     "with_quality",
 ]
@@ -131,6 +132,16 @@ async def quiet(url: str, seconds: float = 30.0) -> None:
         while left := await connection.fetch("select linkedid from log_due"):
             assert time.monotonic() < deadline, await _all_of(connection, [row["linkedid"] for row in left])
             await asyncio.sleep(0.1)
+    finally:
+        await connection.close()
+
+
+async def told(url: str, call_id: str) -> int:
+    """How often `call.logged` was, of a call that is the last of its row."""
+    connection = await connect(url)
+    try:
+        asked = "select count(*) from call_journal where call_id = $1 and event = 'call.logged'"
+        return int(await connection.fetchval(asked, call_id))
     finally:
         await connection.close()
 

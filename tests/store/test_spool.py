@@ -39,9 +39,12 @@ def entry(call: Call, *events: str, first: int = 1) -> Spooled:
 def test_what_is_appended_is_read_in_order_by_the_next_process(spool: Opens) -> None:
     first = spool()
     entries = [entry(talking(), "call.created", "call.answered"), entry(over(talking()), "call.ended", first=3)]
+    assert first.size == 0
     first.append(entries[:1])
+    assert first.size > 0
     first.append(entries[1:])
     first.close()
+    assert first.size == 0, "it is another process's now"
     again = spool()
     assert again.read() == entries
     assert [each.event for each in again.read()[0].restored()[1]] == ["call.created", "call.answered"]
