@@ -38,6 +38,7 @@ from ctc_ari.calls.effects import (
     Watch,
 )
 from ctc_ari.calls.model import Agent, Call, Leg, Role, recording_name, side_bridge_id
+from ctc_ari.log.marks import PART, cause_of, part_mark
 
 __all__ = ["Rest", "display_name", "to_rest"]
 
@@ -58,18 +59,20 @@ def to_rest(call: Call, request: Request, app: str, caller_id: str | None) -> Re
         case Originate(timeout, role):
             leg = call.leg(role)
             query = (("endpoint", leg.endpoint), ("app", app), ("timeout", str(timeout)), *_originator(call, leg))
-            return Rest("POST", f"channels/{leg.channel}", query, {"variables": _phone_variables(call, role)})
+            variables = _phone_variables(call, role) | {PART: part_mark(call, role)}
+            return Rest("POST", f"channels/{leg.channel}", query, {"variables": variables})
         case CreateLeg("customer"):
             #: With an originator both channels share the agent's linkedid.
             return _create(
                 call.customer_leg,
                 app,
                 (("originator", call.agent_leg.channel),),
-                _outside_variables(call.number, shown),
+                _outside_variables(call.number, shown) | {PART: part_mark(call, "customer")},
             )
         case CreateLeg(role):
             leg = call.leg(role)
-            return _create(leg, app, _originator(call, leg), _target_variables(call, shown))
+            variables = _target_variables(call, shown) | {PART: part_mark(call, role)}
+            return _create(leg, app, _originator(call, leg), variables)
         case DialLeg(role, timeout):
             return Rest("POST", f"channels/{_channel(call, role)}/dial", (("timeout", str(timeout)),))
         case CreateBridge(side):
@@ -83,6 +86,7 @@ def to_rest(call: Call, request: Request, app: str, caller_id: str | None) -> Re
         case RecordBridge(number, action):
             return _record(call, number, action)
         case HangUpLeg(role, cause):
+            cause = cause or cause_of(call, role)
             reason = (("reason_code", str(cause)),) if cause else ()
             return Rest("DELETE", f"channels/{_channel(call, role)}", reason)
         case Watch(role):

@@ -18,8 +18,8 @@ from ctc_ari.cli.options import config_option, configuration
 
 if TYPE_CHECKING:
     from ctc_ari.config import Config
-    from ctc_ari.log.cdr import House
     from ctc_ari.log.records import CdrRow, CelRow, Refused
+    from ctc_ari.log.row import House
     from ctc_ari.store.log_keeper import Rebuilt
     from ctc_ari.store.pool import Connection
 

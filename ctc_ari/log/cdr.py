@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-import msgspec
+from collections.abc import Sequence
 
 from ctc_ari.calls.ids import is_call_id
-from ctc_ari.calls.model import Agent, EndedBy, EndReason
+from ctc_ari.calls.model import EndedBy, EndReason
 from ctc_ari.calls.outcomes import agent_outcome, customer_outcome
-from ctc_ari.log.legs import ChannelStory, Span, overlap, stories
+from ctc_ari.log.handed import agent_of, has_met, transfers_of
+from ctc_ari.log.legs import CLEARED, ChannelStory, Span, overlap, stories
+from ctc_ari.log.marks import ended_by_cause
+from ctc_ari.log.pairs import row_of_pairs
 from ctc_ari.log.quality import quality_of
 from ctc_ari.log.records import CdrRow, CelRow, is_party
-from ctc_ari.log.row import LogAgent, LogRow, Quality, disposition_of
+from ctc_ari.log.row import House, LogAgent, LogRow, Quality, disposition_of
 
-__all__ = ["House", "is_complete", "row_of_records"]
+__all__ = ["is_complete", "row_of_records"]
 
 #: Between two bridges, or an answer and the bridge, nobody hears a gap that short.
 _NO_WAIT = 0.1
 #: So soon after a phone refused to take the customer back, the customer's end was because of that.
 _BECAUSE = 1.5
-#: Q.850 as Asterisk numbers it: no reason of the phone's own.
-_CLEARED = frozenset({None, 0, 16, 26, 31, 32, 127})
-
-
-class House(msgspec.Struct, frozen=True):
-    """What only the configuration and the directory tell."""
-
-    #: The endpoint behind which the outside world is.
-    trunk: str
-    #: By endpoint or extension; None: nobody we know.
-    agent: Callable[[str], Agent | None]
-    #: A number as a carrier or a phone wrote it -> E.164, or as it was.
-    spell: Callable[[str], str]
 
 
 def is_complete(cel: Sequence[CelRow]) -> bool:
@@ -47,9 +35,10 @@ def row_of_records(linkedid: str, cel: Sequence[CelRow], cdr: Sequence[CdrRow], 
     """The row of the call with that `linkedid`; None: nobody called anybody. CDR rows count where there is no CEL."""
     channels = stories(cel)
     if not channels:
-        return _row_of_cdr(linkedid, [row for row in cdr if is_party(row.channel)], house)
+        return row_of_pairs(linkedid, [row for row in cdr if is_party(row.channel)], house)
     first = channels.get(linkedid) or next(iter(channels.values()))
-    others = [channel for channel in channels.values() if channel is not first]
+    #: A supervisor has no part in the call, even one who barges in.
+    others = [each for each in channels.values() if each is not first and each.marks.part != "supervisor"]
     if is_call_id(first.id):
         customer = channels.get(f"{first.id}.c")
         return _outbound(linkedid, first, customer, [each for each in others if each is not customer], house)
@@ -80,7 +69,7 @@ def _outbound(
         customer,
         ours,
         house,
-        number=customer.number if customer else "",
+        number=agent.marks.number or (customer.number if customer else ""),
         reason=reason,
         started_at=agent.started_at,
         agent_answered_at=agent.answered_at,
@@ -91,19 +80,29 @@ def _outbound(
     )
 
 
+def _said(channel: ChannelStory, *, of_agents: bool) -> EndReason | None:
+    """Why the service hung that one up, in the cause it gave; None: it did not, or had nothing to say."""
+    return None if channel.hung_up_itself else ended_by_cause(channel.cause, of_agents=of_agents)
+
+
 def _why_not(agent: ChannelStory, customer: ChannelStory | None) -> EndReason:
     """Why an agent and a customer were never connected."""
     if agent.answered_at is None:
-        if agent.cause in _CLEARED and not agent.hung_up_itself:
+        if agent.cause in CLEARED and not agent.hung_up_itself:
             return EndReason.CANCELLED
         return agent_outcome(None, agent.cause)
-    if customer is None:
-        return EndReason.AGENT_HANGUP if agent.hung_up_itself else EndReason.UNREACHABLE
-    if customer.ended_at is None or agent.ended_at is None:
+    if agent.ended_at is None or (customer and customer.ended_at is None):
         return EndReason.LOST
-    if customer.cause not in _CLEARED and customer.ended_at <= agent.ended_at:
+    if customer and customer.cause not in CLEARED and (customer.ended_at or 0.0) <= agent.ended_at:
         return customer_outcome(None, customer.cause)
-    return EndReason.AGENT_HANGUP if agent.hung_up_itself else EndReason.CANCELLED
+    if agent.hung_up_itself:
+        return EndReason.AGENT_HANGUP
+    if said := _said(agent, of_agents=False):
+        return said
+    if customer is None:
+        return EndReason.UNREACHABLE
+    #: Nobody took the agent in when she answered: the service was down.
+    return EndReason.CANCELLED if agent.entered else EndReason.LOST
 
 
 def _why_over(customer: ChannelStory, ours: Sequence[ChannelStory]) -> EndReason:
@@ -111,13 +110,15 @@ def _why_over(customer: ChannelStory, ours: Sequence[ChannelStory]) -> EndReason
     end = customer.ended_at
     if end is None:
         return EndReason.LOST
+    if said := _said(customer, of_agents=True):
+        return said
     refused = [
         channel
         for channel in ours
         if channel.answered_at is None and channel.ended_at is not None and 0 <= end - channel.ended_at < _BECAUSE
     ]
     left_waiting = not any(span[1] > refused[-1].started_at for span in customer.in_bridges) if refused else False
-    if refused and left_waiting and not customer.hung_up_itself and refused[-1].cause not in _CLEARED:
+    if refused and left_waiting and not customer.hung_up_itself and refused[-1].cause not in CLEARED:
         return agent_outcome(None, refused[-1].cause)
     return EndReason.COMPLETED
 
@@ -135,16 +136,18 @@ def _inbound(linkedid: str, caller: ChannelStory, phones: list[ChannelStory], ho
     ended_at = caller.ended_at or max([caller.started_at, *(phone.ended_at or 0.0 for phone in phones)])
     if answered_at is not None:
         reason = _why_over(caller, phones)
+    elif said := _said(caller, of_agents=True):
+        reason = said
     elif caller.ended_at is None:
         reason = EndReason.LOST
-    elif caller.answered_at is None and (caller.hung_up_itself or (phones and caller.cause in _CLEARED)):
+    elif caller.answered_at is None and (caller.hung_up_itself or (phones and caller.cause in CLEARED)):
         reason = EndReason.CUSTOMER_HANGUP
     elif phones:
         last = max(phones, key=lambda phone: phone.started_at)
-        reason = EndReason.AGENT_NO_ANSWER if last.cause in _CLEARED else agent_outcome(None, last.cause)
+        reason = EndReason.AGENT_NO_ANSWER if last.cause in CLEARED else agent_outcome(None, last.cause)
     else:
         #: No phone was rung; a cause of its own is the dialplan's refusal.
-        reason = EndReason.UNREACHABLE if caller.cause in _CLEARED else EndReason.FAILED
+        reason = EndReason.UNREACHABLE if caller.cause in CLEARED else EndReason.FAILED
     did = caller.stasis[1] if caller.stasis[:1] == ("inbound",) and len(caller.stasis) > 1 else caller.exten
     return _row(
         linkedid,
@@ -178,7 +181,7 @@ def _dialled(linkedid: str, phone: ChannelStory, others: list[ChannelStory], hou
         reason = EndReason.COMPLETED
     elif called is None:
         reason = EndReason.FAILED
-    elif called.cause not in _CLEARED:
+    elif called.cause not in CLEARED:
         reason = customer_outcome(None, called.cause)
     else:
         reason = EndReason.AGENT_HANGUP
@@ -232,7 +235,7 @@ def _row(
         agent_email=next(reversed(talked or [agent.email for agent in agents if agent.email]), None),
         agents=agents,
         end_reason=reason,
-        ended_by=_ended_by(customer, ours),
+        ended_by=_ended_by(customer, ours, reason, direction),
         started_at=started_at,
         agent_answered_at=agent_answered_at,
         answered_at=answered_at,
@@ -241,6 +244,7 @@ def _row(
         talk_seconds=0.0 if answered_at is None else max(0.0, ended_at - answered_at),
         hold_seconds=_held(customer, answered_at, ended_at) if customer and answered_at is not None else 0.0,
         disposition=disposition_of(direction, answered_at is not None, reason),
+        transfers=transfers_of(customer, ours, house) if customer else (),
         quality=_quality(customer, ours) if answered_at is not None else (),
     )
 
@@ -252,11 +256,32 @@ def _quality(customer: ChannelStory | None, ours: Sequence[ChannelStory]) -> tup
     return tuple(found for leg, channel in legs if (found := quality_of(leg, channel.id, channel.userfield)))
 
 
-def _ended_by(customer: ChannelStory | None, ours: Sequence[ChannelStory]) -> EndedBy:
-    last = customer or ours[0]
+def _ended_by(
+    customer: ChannelStory | None, ours: Sequence[ChannelStory], reason: EndReason, direction: str
+) -> EndedBy:
+    """`system` stands for the API, too: Asterisk does not know on whose behalf it was asked."""
+    if reason.startswith("agent_"):
+        return "agent"
+    if reason.startswith("customer_"):
+        return "customer"
+    if reason is EndReason.UNREACHABLE:
+        return "customer" if direction == "outbound" and ours[0].answered_at is not None else "agent"
+    if reason is not EndReason.COMPLETED:
+        #: Whoever was rung for a caller did not get it.
+        return "agent" if direction == "inbound" and reason is EndReason.FAILED else "system"
     if customer and customer.hung_up_itself:
         return "customer"
-    return "agent" if last.hung_up_by and last.hung_up_by in {channel.name for channel in ours} else "system"
+    return "agent" if customer and _left(customer, ours) else "system"
+
+
+def _left(customer: ChannelStory, ours: Sequence[ChannelStory]) -> bool:
+    """Whether the one who talked with the customer last hung up, and nobody was rung again for it."""
+    talked = [(spans[-1][1], channel) for channel in ours if (spans := channel.together(customer))]
+    if not talked:
+        return False
+    until, last = max(talked, key=lambda pair: pair[0])
+    rung_again = any(channel.marks.part == "recall" and channel.started_at > until for channel in ours)
+    return last.hung_up_itself and not rung_again
 
 
 def _held(customer: ChannelStory, since: float, until: float) -> float:
@@ -282,61 +307,11 @@ def _agents(
 ) -> tuple[LogAgent, ...]:
     found: dict[str, LogAgent] = {}
     for channel in sorted(ours, key=lambda each: each.started_at):
-        agent = house.agent(channel.endpoint) or house.agent(channel.number)
-        if agent is None or channel.endpoint == house.trunk:
+        agent = agent_of(channel, house)
+        if agent is None:
             continue
-        met = customer is not None and (channel is customer or any(channel.together(customer)))
+        met = customer is not None and (channel is customer or has_met(channel, customer))
         key = agent.email or agent.extension or channel.endpoint
         talked = (answered_at is not None and met) or (key in found and found[key].talked)
         found[key] = LogAgent(agent.email, agent.name, agent.extension, talked)
     return tuple(found.values())
-
-
-# records of pairs only, to the second
-
-
-def _row_of_cdr(linkedid: str, rows: Sequence[CdrRow], house: House) -> LogRow | None:
-    """Asterisk's CDR alone: who called whom is right, ringing and talking are to the second, and holding is unknown."""
-    if not rows:
-        return None
-    rows = sorted(rows, key=lambda row: (row.start, row.sequence))
-    first = rows[0]
-    ended_at = max(row.end for row in rows)
-    joined = [row for row in rows if row.dstchannel and row.answer]
-    answered_at = joined[0].answer if joined else None
-    from_trunk = _endpoint(first.channel) == house.trunk
-    to_trunk = any(_endpoint(row.dstchannel) == house.trunk for row in rows)
-    direction = "inbound" if from_trunk else "outbound" if to_trunk or house.agent(first.dst) is None else "internal"
-    if answered_at is not None:
-        reason = EndReason.COMPLETED
-    elif direction == "inbound":
-        reason = EndReason.AGENT_NO_ANSWER
-    else:
-        reason = {"BUSY": EndReason.CUSTOMER_BUSY, "NO ANSWER": EndReason.CUSTOMER_NO_ANSWER}.get(
-            first.disposition, EndReason.FAILED
-        )
-    names = dict.fromkeys(name for row in rows for name in (_endpoint(row.channel), _endpoint(row.dstchannel)) if name)
-    agents = [agent for name in names if name != house.trunk and (agent := house.agent(name))]
-    return LogRow(
-        id=linkedid,
-        linkedid=linkedid,
-        source="asterisk",
-        direction=direction,  # type: ignore[arg-type]
-        number=house.spell(first.src if from_trunk else first.dst),
-        did=(house.spell(first.dst) or None) if from_trunk else None,
-        agent_email=next((agent.email for agent in agents if agent.email), None),
-        agents=tuple(LogAgent(agent.email, agent.name, agent.extension, answered_at is not None) for agent in agents),
-        end_reason=reason,
-        ended_by="system",
-        started_at=first.start,
-        agent_answered_at=answered_at if from_trunk else None,
-        answered_at=answered_at,
-        ended_at=ended_at,
-        ring_seconds=max(0.0, (answered_at or ended_at) - first.start),
-        talk_seconds=0.0 if answered_at is None else max(0.0, ended_at - answered_at),
-        disposition=disposition_of(direction, answered_at is not None, reason),
-    )
-
-
-def _endpoint(channel: str) -> str:
-    return channel.partition("/")[2].rpartition("-")[0]

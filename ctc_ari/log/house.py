@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from ctc_ari.calls.model import Agent
 from ctc_ari.errors import CtcError
-from ctc_ari.log.cdr import House
+from ctc_ari.log.row import House
 
 __all__ = ["house_of", "trunk_endpoint"]
 

@@ -8,10 +8,10 @@ import msgspec
 
 from ctc_ari.calls.model import Call
 from ctc_ari.log.calls import chain_is_over, needs_asterisk, row_of_calls
-from ctc_ari.log.cdr import House, is_complete, row_of_records
+from ctc_ari.log.cdr import is_complete, row_of_records
 from ctc_ari.log.merge import completed_by, corrected_by
 from ctc_ari.log.records import CdrRow, CelRow
-from ctc_ari.log.row import LogRow
+from ctc_ari.log.row import House, LogRow
 
 __all__ = ["LONGEST_CALL", "Known", "Wait", "row_now"]
 
@@ -22,7 +22,7 @@ RECORDS_SECONDS = 20.0
 #: A call that was handed over goes on in one whose row is on its way.
 SUCCESSOR_SECONDS = 30.0
 #: Seconds after which Asterisk has had no part in it: it makes the first record at once.
-NOTHING_SECONDS = 5.0
+NOTHING_SECONDS = 2.0
 #: Seconds for which a call past the service may go on.
 LONGEST_CALL = 4 * 3600.0
 _SOON, _LATER = 0.5, 5.0

@@ -6,9 +6,13 @@ from collections.abc import Iterable
 
 import msgspec
 
+from ctc_ari.log.marks import Marks, marks_of
 from ctc_ari.log.records import CelRow, is_party
 
-__all__ = ["ChannelStory", "Span", "overlap", "stories"]
+__all__ = ["CLEARED", "ChannelStory", "Span", "overlap", "stories"]
+
+#: Q.850 as Asterisk numbers it: no reason of the phone's own.
+CLEARED = frozenset({None, 0, 16, 26, 31, 32, 127})
 
 #: From, until: Unix seconds.
 Span = tuple[float, float]
@@ -34,11 +38,15 @@ class ChannelStory(msgspec.Struct, kw_only=True):
     context: str = ""
     exten: str = ""
     number: str = ""
+    #: The number it had in the end: what the service gives a channel comes after its own.
+    identity: str = ""
     display: str = ""
     #: The number that was dialled, as the carrier told it.
     dialled: str = ""
     #: What the dialplan gave to Stasis(), after the application's name.
     stasis: tuple[str, ...] = ()
+    #: It came to the service.
+    entered: bool = False
     answered_at: float | None = None
     ended_at: float | None = None
     #: Q.850, and the channel from which the end came; empty: from Asterisk itself.
@@ -52,6 +60,11 @@ class ChannelStory(msgspec.Struct, kw_only=True):
     def endpoint(self) -> str:
         """`1001` of `PJSIP/1001-0000002a`."""
         return self.name.partition("/")[2].rpartition("-")[0]
+
+    @property
+    def marks(self) -> Marks:
+        """What the service left in its records."""
+        return marks_of(self.userfield)
 
     @property
     def hung_up_itself(self) -> bool:
@@ -105,13 +118,15 @@ def stories(rows: Iterable[CelRow]) -> dict[str, ChannelStory]:
 def _tell(story: ChannelStory, row: CelRow, bridges: dict[str, tuple[str, float]], music: dict[str, float]) -> None:
     story.context, story.exten = story.context or row.context, story.exten or row.exten
     story.number, story.display = story.number or row.cid_num, story.display or row.cid_name
+    story.identity = row.cid_num or story.identity
     story.dialled, story.userfield = story.dialled or row.cid_dnid, row.userfield or story.userfield
     at = row.eventtime
     match row.eventtype:
         case "ANSWER":
             story.answered_at = story.answered_at or at
-        case "APP_START" if row.appname == "Stasis" and "," in row.appdata:
-            story.stasis = tuple(row.appdata.split(",")[1:])
+        case "APP_START" if row.appname == "Stasis":
+            story.stasis = story.stasis or tuple(row.appdata.split(",")[1:])
+            story.entered = True
         case "BRIDGE_ENTER":
             _leave(story, bridges, at)
             bridges[story.id] = _extra(row).bridge_id, at

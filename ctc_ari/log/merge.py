@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from ctc_ari.calls.model import EndReason
-from ctc_ari.log.row import LogRow, disposition_of
+from ctc_ari.calls.model import EndedBy, EndReason
+from ctc_ari.log.row import LogAgent, LogRow, LogTransfer, disposition_of
 
 __all__ = ["completed_by", "corrected_by", "kept", "same"]
 
@@ -19,20 +19,18 @@ _SAME_SECONDS = 0.1
 
 def completed_by(engine: LogRow, asterisk: LogRow) -> LogRow:
     """The engine's row of a call during which the service was away, with what Asterisk saw meanwhile."""
+    if engine.answered_at is not None and asterisk.answered_at is None:
+        #: Nobody thinks that he was answered who was not: the records have a hole.
+        return engine
     talked = asterisk.answered_at is not None
     reason = _reason(engine, asterisk)
-    agents = engine.agents
-    if not any(agent.talked for agent in agents) and talked:
-        known = {agent.email for agent in asterisk.agents if agent.talked and agent.email} or {engine.agent_email or ""}
-        agents = tuple(replace(agent, talked=True) if agent.email in known else agent for agent in agents)
-        extra = tuple(agent for agent in asterisk.agents if agent.email not in {each.email for each in agents})
-        agents = (*agents, *extra)
+    agents = _all_agents(engine, asterisk) if talked else engine.agents
     return replace(
         engine,
         agent_email=_last_who_talked(engine, asterisk) if talked else engine.agent_email,
         agents=agents,
         end_reason=reason,
-        ended_by=asterisk.ended_by if engine.end_reason in _UNKNOWN else engine.ended_by,
+        ended_by=_by(engine, asterisk),
         started_at=min(engine.started_at, asterisk.started_at),
         agent_answered_at=asterisk.agent_answered_at,
         answered_at=asterisk.answered_at,
@@ -41,18 +39,45 @@ def completed_by(engine: LogRow, asterisk: LogRow) -> LogRow:
         talk_seconds=asterisk.talk_seconds,
         hold_seconds=asterisk.hold_seconds,
         disposition=disposition_of(engine.direction, talked, reason),
+        transfers=_all_transfers(engine, asterisk),
         quality=engine.quality or asterisk.quality,
     )
 
 
+def _all_agents(engine: LogRow, asterisk: LogRow) -> tuple[LogAgent, ...]:
+    """Those whom the engine names, who of them talked, and who came to it while the engine was away."""
+    talked = {agent.email for agent in asterisk.agents if agent.talked} or {engine.agent_email or ""}
+    known = {agent.email for agent in engine.agents}
+    named = (replace(agent, talked=agent.talked or agent.email in talked) for agent in engine.agents)
+    return (*named, *(agent for agent in asterisk.agents if agent.email not in known))
+
+
+def _all_transfers(engine: LogRow, asterisk: LogRow) -> tuple[LogTransfer, ...]:
+    """What came of each is what Asterisk saw; one that was begun right before the engine went may be unknown to it."""
+    seen = {transfer.id: transfer for transfer in asterisk.transfers}
+    known = tuple(
+        replace(mine, state=theirs.state, reason=theirs.reason, mode=theirs.mode)
+        if (theirs := seen.pop(mine.id, None))
+        else mine
+        for mine in engine.transfers
+    )
+    return tuple(sorted((*known, *seen.values()), key=lambda transfer: transfer.started_at))
+
+
 def _reason(engine: LogRow, asterisk: LogRow) -> EndReason:
-    """What a phone answered counts for more than that we gave up; who gave up is nothing that Asterisk knows."""
+    """What a phone answered counts for more than that we gave up."""
     known, seen = engine.end_reason, asterisk.end_reason
     if known not in _UNKNOWN and (engine.answered_at is not None or seen in _VAGUE):
         return known
-    if known is EndReason.LOST and seen is EndReason.CANCELLED:
+    if known is EndReason.AGENT_BUSY and seen is EndReason.UNREACHABLE:
+        #: Whoever had another call was not rung for a caller.
         return known
     return seen
+
+
+def _by(engine: LogRow, asterisk: LogRow) -> EndedBy | None:
+    """A phone that hung up was first, whatever we were about to do; on whose behalf we did it the engine knows."""
+    return engine.ended_by if asterisk.ended_by in (None, "system") and engine.ended_by else asterisk.ended_by
 
 
 def corrected_by(engine: LogRow, asterisk: LogRow) -> LogRow:
@@ -62,8 +87,7 @@ def corrected_by(engine: LogRow, asterisk: LogRow) -> LogRow:
     """
     if (engine.answered_at is None) is not (asterisk.answered_at is None):
         return completed_by(engine, asterisk)
-    if asterisk.quality and not engine.quality:
-        engine = replace(engine, quality=asterisk.quality)
+    engine = replace(engine, quality=engine.quality or asterisk.quality, ended_by=_by(engine, asterisk))
     if all(_near(getattr(engine, name), getattr(asterisk, name)) for name in _MEASURED):
         return engine
     return replace(

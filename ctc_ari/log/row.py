@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Literal
 
 import msgspec
 
-from ctc_ari.calls.model import Contact, EndedBy, EndReason
+from ctc_ari.calls.model import Agent, Contact, EndedBy, EndReason
 
-__all__ = ["Disposition", "LogAgent", "LogRow", "LogTransfer", "Quality", "Recorded", "disposition_of"]
+__all__ = ["Disposition", "House", "LogAgent", "LogRow", "LogTransfer", "Quality", "Recorded", "disposition_of"]
 
 
 class Disposition(StrEnum):
@@ -77,6 +78,17 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     remote_loss: float | None = None
     remote_jitter: float | None = None
     rtt: float | None = None
+
+
+class House(msgspec.Struct, frozen=True):
+    """What only the configuration and the directory tell."""
+
+    #: The endpoint behind which the outside world is.
+    trunk: str
+    #: By endpoint or extension; None: nobody we know.
+    agent: Callable[[str], Agent | None]
+    #: A number as a carrier or a phone wrote it -> E.164, or as it was.
+    spell: Callable[[str], str]
 
 
 class LogRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,10 +14,10 @@ from ctc_ari.calls.model import Call, owner_of
 from ctc_ari.calls.ports import Logged
 from ctc_ari.errors import DatabaseUnreachable
 from ctc_ari.log.calls import chains
-from ctc_ari.log.cdr import House, is_complete
+from ctc_ari.log.cdr import is_complete
 from ctc_ari.log.keep import LONGEST_CALL, Known, Wait, row_now
 from ctc_ari.log.merge import kept
-from ctc_ari.log.row import LogRow
+from ctc_ari.log.row import House, LogRow
 from ctc_ari.store.log import put_row, read_rows, tell, was_told, write_rows
 from ctc_ari.store.pool import Connection, Pool, acquire, database_errors
 from ctc_ari.store.records import read_cdr, read_cel
@@ -44,7 +44,8 @@ _POSTPONE = """
 """
 #: A person who writes into the row waits, or is waited for.
 _ALONE = "select from call_log where linkedid = $1 for update"
-_CALLS = "select snapshot::text as snapshot from calls where linkedid = $1"
+_CALLS = "select id, snapshot::text as snapshot from calls where linkedid = $1"
+_CHANNELS = "select channel from call_channels where call_id = any($1)"
 _ELSEWHERE = """
     select exists (select from calls where id = any($1) and linkedid <> $3)
         or exists (
@@ -173,7 +174,9 @@ async def find_known(connection: Connection, linkedid: str, read_to: float = flo
     """All there is of that call. Raises DatabaseUnreachable."""
     with database_errors():
         rows = await connection.fetch(_CALLS, linkedid)
-        cel, cdr = await read_cel(connection, linkedid), await read_cdr(connection, linkedid)
+        own = await connection.fetch(_CHANNELS, [row["id"] for row in rows]) if rows else []
+        cel = await read_cel(connection, linkedid, [row["channel"] for row in own])
+        cdr = await read_cdr(connection, linkedid)
         elsewhere = False
         if not rows:
             channels = {row.uniqueid for row in cel} | {row.uniqueid for row in cdr}
@@ -210,7 +213,7 @@ async def rebuild(connection: Connection, house: House, since: float, until: flo
 
 def _goes_on(known: Known) -> bool:
     """A call past the service whose end Asterisk has not told; after a crash it never will."""
-    if known.chain or not known.cel or is_complete(known.cel):
+    if known.chain or known.elsewhere or not known.cel or is_complete(known.cel):
         return False
     return time.time() - known.cel[-1].eventtime < LONGEST_CALL
 

@@ -31,6 +31,8 @@ def _insert(table: str, row: type[msgspec.Struct]) -> str:
 
 _ADD_CEL, _ADD_CDR = _insert("cel", CelRow), _insert("cdr", CdrRow)
 _READ_CEL = f"select {_CEL} from cel where linkedid = $1 order by eventtime"  # noqa: S608 -- made of constants
+#: A call that was dialled on a phone has a `linkedid` of its own until it meets the one that it becomes part of.
+_READ_CEL_OF = f"select {_CEL} from cel where uniqueid = any($1) and linkedid <> $2"  # noqa: S608 -- made of constants
 _READ_CDR = f"select {_CDR} from cdr where linkedid = $1 order by start, sequence"  # noqa: S608 -- made of constants
 
 
@@ -70,9 +72,13 @@ def _storable(value: Any) -> Any:
     return value.replace("\0", "") if isinstance(value, str) else value
 
 
-async def read_cel(connection: Connection, linkedid: str) -> list[CelRow]:
-    """The events of a call's channels, the oldest first. Raises DatabaseUnreachable."""
-    return [CelRow(*row) for row in await _read(connection, _READ_CEL, linkedid)]
+async def read_cel(connection: Connection, linkedid: str, channels: Sequence[str] = ()) -> list[CelRow]:
+    """The events of a call's channels, the oldest first; of these channels all events. Raises DatabaseUnreachable."""
+    rows = [CelRow(*row) for row in await _read(connection, _READ_CEL, linkedid)]
+    if channels:
+        with database_errors():
+            rows += [CelRow(*row) for row in await connection.fetch(_READ_CEL_OF, list(channels), linkedid)]
+    return sorted(rows, key=lambda row: row.eventtime)
 
 
 async def read_cdr(connection: Connection, linkedid: str) -> list[CdrRow]:

@@ -13,6 +13,7 @@ from ctc_ari.calls.effects import CreateLeg, Originate
 from ctc_ari.calls.inputs import LegHeld
 from ctc_ari.calls.model import Agent, Call, Contact, Leg
 from ctc_ari.calls.ports import Arrived, Heard, Referred
+from ctc_ari.log.marks import PART
 from tests.calls.builders import TARGETS, a_call, a_transfer
 
 ID = "ctc-" + "0" * 32
@@ -155,6 +156,7 @@ def test_a_colleague_who_is_consulted_sees_the_agent() -> None:
 @pytest.mark.parametrize("mode", ["blind", "attended"])
 def test_a_number_outside_sees_the_agent_s_number_and_nobody_s_name(mode: str) -> None:
     shown = variables(transferring(mode=mode, target=TARGETS["outside"]), CreateLeg("target"))
+    assert shown.pop(PART).endswith(f";mode={mode};by=api;to=+442079460999;"), "for Asterisk's records"
     assert shown == {
         "CALLERID(num)": "+442079460999",
         "CONNECTEDLINE(num,i)": "+442079460100",

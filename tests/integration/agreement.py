@@ -9,13 +9,13 @@ from collections.abc import Sequence
 import asyncpg
 
 from ctc_ari.calls.numbers import Spelling
-from ctc_ari.log.cdr import House, row_of_records
+from ctc_ari.log.cdr import row_of_records
 from ctc_ari.log.house import house_of
-from ctc_ari.log.row import LogRow
+from ctc_ari.log.row import House, LogRow
 from ctc_ari.store.agents import read_agents
 from ctc_ari.store.log import read_rows
+from ctc_ari.store.log_keeper import find_known
 from ctc_ari.store.pool import connect
-from ctc_ari.store.records import read_cdr, read_cel
 from tests.integration.world import World
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "once",
     "quiet",
     "seen_by_asterisk",
+    "told",
     "told_by_asterisk",
     "with_quality",
 ]
@@ -33,6 +34,7 @@ __all__ = [
 #: Seconds by which two clocks' readings of one moment may differ.
 TENTH = 0.1
 _TIMES = ("agent_answered_at", "answered_at", "ended_at")
+_SAME = ("direction", "number", "did", "agent_email", "disposition", "end_reason")
 _DURATIONS = ("ring_seconds", "talk_seconds", "hold_seconds")
 
 
@@ -73,28 +75,53 @@ async def seen_by_asterisk(url: str, linkedid: str, trunk: str, seconds: float =
                 return None
             assert time.monotonic() < deadline, f"Asterisk wrote no end of {linkedid}"
             await asyncio.sleep(0.05)
-        cel, cdr = await read_cel(connection, linkedid), await read_cdr(connection, linkedid)
-        return row_of_records(linkedid, cel, cdr, await house(connection, trunk))
+        known = await find_known(connection, linkedid)
+        return row_of_records(linkedid, known.cel, known.cdr, await house(connection, trunk))
     finally:
         await connection.close()
 
 
 def differences(row: LogRow, seen: LogRow | None) -> list[str]:
-    """In what the service's row and Asterisk's differ."""
+    """In what the service's row and Asterisk's differ: all that both can know (docs/call-log.md)."""
     if seen is None:
         #: Nothing rang: the service was killed before it asked Asterisk, or the phone is offline.
         return [] if row.disposition in ("failed", "cancelled") else ["Asterisk saw no such call"]
-    found = [
-        f"{name}: {getattr(row, name)} instead of {getattr(seen, name)}"
-        for name in ("direction", "number", "disposition", "end_reason")
-        #: A call that was given up before the customer's channel came about has no number in Asterisk.
-        if getattr(row, name) != getattr(seen, name) and (name != "number" or seen.number)
-    ]
+    pairs = {name: (getattr(row, name), getattr(seen, name)) for name in _SAME}
+    if (
+        row.direction == "inbound"
+        and not seen.agents
+        and {row.end_reason, seen.end_reason} <= {"agent_busy", "unreachable"}
+    ):
+        #: Why nobody was rung is known only if the service ended the message, and not the caller.
+        del pairs["end_reason"]
+    pairs["ended_by"] = _somebody(row), _somebody(seen)
+    pairs["agents"] = _named(row), _named(seen)
+    pairs["transfers"] = _handed(row, seen), _handed(seen, seen)
+    found = [f"{name}: {mine} instead of {theirs}" for name, (mine, theirs) in pairs.items() if mine != theirs]
     for name in (*_TIMES, *_DURATIONS):
         mine, theirs = getattr(row, name), getattr(seen, name)
         if (mine is None) is not (theirs is None) or (mine is not None and abs(mine - theirs) > TENTH):
             found.append(f"{name}: {mine} instead of {theirs}")
     return found
+
+
+def _somebody(row: LogRow) -> str | None:
+    """Asterisk does not know on whose behalf the service ended a call."""
+    return "system" if row.ended_by in ("api", "limit") else row.ended_by
+
+
+def _named(row: LogRow) -> list[tuple[str, bool]]:
+    return sorted((agent.email or agent.extension or "", agent.talked) for agent in row.agents)
+
+
+def _handed(row: LogRow, seen: LogRow) -> list[tuple[str | None, ...]]:
+    """Those of which Asterisk saw anything: what is refused before a phone could ring leaves nothing."""
+    known = {transfer.id for transfer in seen.transfers}
+    return [
+        (each.id, each.mode, each.to, each.by, each.state, each.reason, each.agent.email if each.agent else None)
+        for each in row.transfers
+        if each.id in known or (each.state, each.reason) != ("failed", "unreachable")
+    ]
 
 
 async def quiet(url: str, seconds: float = 30.0) -> None:
@@ -105,6 +132,16 @@ async def quiet(url: str, seconds: float = 30.0) -> None:
         while left := await connection.fetch("select linkedid from log_due"):
             assert time.monotonic() < deadline, await _all_of(connection, [row["linkedid"] for row in left])
             await asyncio.sleep(0.1)
+    finally:
+        await connection.close()
+
+
+async def told(url: str, call_id: str) -> int:
+    """How often `call.logged` was, of a call that is the last of its row."""
+    connection = await connect(url)
+    try:
+        asked = "select count(*) from call_journal where call_id = $1 and event = 'call.logged'"
+        return int(await connection.fetchval(asked, call_id))
     finally:
         await connection.close()
 

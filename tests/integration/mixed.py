@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,13 +21,15 @@ import yaml
 from msgspec.structs import replace
 
 from ctc_ari.calls.model import Agent
-from ctc_ari.config import Database, Inbound, RingTimeout, Server
+from ctc_ari.config import Database, Inbound, RingTimeout, Server, Webhooks
 from ctc_ari.runtime import processes
 from ctc_ari.store.agents import add_agent
+from ctc_ari.store.tokens import create_token
 from tests import phones
 from tests.integration.process import Killable
+from tests.integration.talk import join_lines
 from tests.integration.wire import Wire, wire
-from tests.integration.world import Exchange, email, exchange, prepare
+from tests.integration.world import STAND_IN, Exchange, email, exchange, prepare
 from tests.store import databases
 
 __all__ = ["Leg", "Run", "legs_of", "mixed"]
@@ -41,6 +45,11 @@ CUSTOMERS = {
     "4420776": phones.answer(after=1.0),
     "4420777": phones.reject(480),
 }
+#: Of these, whose phone is answered.
+ANSWERING = ("4420770", "4420775", "4420776")
+#: What is done in the middle of a call, by the API and by the keys of a phone.
+WISHES = ("nothing", "hold", "blind", "blind", "attended", "attended", "mute", "record", "listen")
+KEYS = ("key hold", "key blind", "key blind", "key attended", "key attended", "key given up")
 #: What the agents' phones do, and how many agents there are with each.
 PHONES = {"answers": 16, "slow": 4, "leaves": 3, "busy": 2, "declines": 2, "rings": 2}
 DIDS = {"+442079460701": "slow", "+442079460702": "busy", "+442079460703": "answers"}
@@ -69,9 +78,17 @@ class Run:
     chance: random.Random
     agents: dict[str, asyncio.Queue[str]]
     ports: asyncio.Queue[int]
+    #: The agent whose phone has keys, and the one who has two phones: free or not.
+    keys: asyncio.Lock
+    devices: asyncio.Lock
+    supervisor: str
+    #: Seconds for which the database is away the first time.
+    away: float
     #: As the callers saw it.
     inbound: list[Leg] = field(default_factory=list)
     placed: int = 0
+    #: What was done in the middle of calls, and what happened to the parts.
+    done: Counter[str] = field(default_factory=Counter)
     numbers: int = 0
 
     def number(self, prefix: str) -> str:
@@ -100,7 +117,7 @@ class Run:
             self.agents[kind].put_nowait(agent)
 
     async def _place(self, agent: str, prefix: str) -> str | None:
-        for _ in range(60):
+        for _ in range(200):
             #: Whether a click without an answer rang, nobody knows: another one is to another number.
             status, body = await self.wish(
                 "POST", "/api/v1/calls", json={"to": self.number(prefix), "email": email(agent)}
@@ -113,7 +130,9 @@ class Run:
     async def _talk(self, call_id: str) -> None:
         path = f"/api/v1/calls/{call_id}"
         await asyncio.sleep(self.chance.uniform(0.05, 1.5))
-        match self.chance.choice(["nothing", "nothing", "hold", "blind", "blind", "attended", "mute", "record"]):
+        wish = self.chance.choice(WISHES)
+        self.done[wish] += 1
+        match wish:
             case "hold":
                 await self.wish("PUT", f"{path}/hold")
                 await asyncio.sleep(self.chance.uniform(0.2, 1.0))
@@ -131,7 +150,79 @@ class Run:
                 await self.wish("PUT", f"{path}/mute")
             case "record":
                 await self.wish("PUT", f"{path}/recording")
+            case "listen":
+                await self._listen(path)
         await asyncio.sleep(self.chance.uniform(0.0, 1.0))
+
+    async def _listen(self, path: str) -> None:
+        """A supervisor listens or takes part for a while, or to the end."""
+        mode = self.chance.choice(["listen", "whisper", "barge"])
+        headers = {"Authorization": f"Bearer {self.supervisor}"}
+        address = f"{self.desk.address}{path}/supervisors"
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
+            async with self.desk.session.post(
+                address,
+                json={"email": email("leads"), "mode": mode},
+                headers=headers,
+                timeout=aiohttp.ClientTimeout(total=5),
+            ) as answer:
+                self.done[f"listen {answer.status}"] += 1
+        await asyncio.sleep(self.chance.uniform(0.3, 1.5))
+
+    async def keyed(self) -> None:
+        """An agent calls a customer, and uses the keys of her phone: hold, transfer, her second line."""
+        bind = self.at.config.asterisk.sip_bind
+        async with self.keys, phones.baresip_phone("3002", registrar=bind, password="a-password", answer=True) as phone:
+            call_id = await self._place("registers", self.chance.choice(ANSWERING))
+            if call_id:
+                self.placed += 1
+                #: Whatever the phone waits for may not come, when the service is away.
+                with contextlib.suppress(phones.PhoneError, aiohttp.ClientError, TimeoutError, StopIteration, OSError):
+                    await phone.wait_established()
+                    await asyncio.sleep(self.chance.uniform(1.2, 1.8))
+                    await self._press(phone, call_id)
+                await self._over(call_id)
+
+    async def _press(self, phone: phones.Baresip, call_id: str) -> None:
+        to = self.desk.extensions[self.chance.choice(["t1", "t2", "t3", "t4", "tbusy", "trings"])]
+        wish = self.chance.choice(KEYS)
+        self.done[wish] += 1
+        match wish:
+            case "key hold":
+                await phone.hold()
+                await asyncio.sleep(self.chance.uniform(0.3, 1.0))
+                await phone.resume()
+            case "key blind":
+                await phone.transfer(f"sip:{to}@127.0.0.1")
+                await asyncio.sleep(self.chance.uniform(0.5, 4.0))
+            case _:
+                await phone.hold()
+                await asyncio.sleep(0.2)
+                await phone.dial(f"sip:{to}@{self.at.config.asterisk.sip_bind}")
+                await phone.wait_established(2)
+                await asyncio.sleep(self.chance.uniform(0.3, 1.0))
+                if wish == "key attended":
+                    await join_lines(self.at, phone, "3002", call_id)
+                else:
+                    await phone.hang_up()
+                await asyncio.sleep(self.chance.uniform(0.5, 1.5))
+
+    async def moved(self) -> None:
+        """An agent takes a call along to her other phone, and perhaps back."""
+        bind = self.at.config.asterisk.sip_bind
+        async with (
+            self.devices,
+            phones.baresip_phone(f"web-{STAND_IN}", registrar=bind, password="a-password", answer=True),
+        ):
+            call_id = await self._place("moves", self.chance.choice(ANSWERING))
+            if call_id:
+                self.placed += 1
+                await asyncio.sleep(self.chance.uniform(0.8, 1.5))
+                for device in self.chance.choice([("web",), ("web", "desk")]):
+                    status, _ = await self.wish("POST", f"/api/v1/calls/{call_id}/device", json={"device": device})
+                    self.done[f"device {device} {status}"] += 1
+                    await asyncio.sleep(self.chance.uniform(0.3, 1.0))
+                await self._over(call_id)
 
     async def _transfer(self, path: str, mode: str) -> Any:
         to = self.chance.choice(["t1", "t2", "t3", "t4", "tbusy", "trings"])
@@ -175,6 +266,7 @@ class Run:
             for trouble in troubles:
                 await asyncio.sleep(self.chance.uniform(2.0, 5.0))
                 await asyncio.shield(trouble())
+                self.done[trouble.__name__.removeprefix("_")] += 1
 
     async def _killed(self) -> None:
         assert self.desk.process is not None
@@ -193,8 +285,9 @@ class Run:
         self.cable.cut()
 
     async def _without_database(self) -> None:
+        seconds, self.away = self.away or self.chance.uniform(1.0, 4.0), 0.0
         await asyncio.to_thread(self.database.kill)
-        await asyncio.sleep(self.chance.uniform(1.0, 4.0))
+        await asyncio.sleep(seconds)
         await asyncio.to_thread(self.database.start)
 
 
@@ -222,8 +315,11 @@ def legs_of(phone: phones.SippPhone) -> list[Leg]:
 
 
 @asynccontextmanager
-async def mixed(folder: Path, seed: int) -> AsyncIterator[Run]:
-    """Everything that such a run needs, with nobody calling yet."""
+async def mixed(folder: Path, seed: int, away: float = 0.0, webhook: str = "") -> AsyncIterator[Run]:
+    """Everything that such a run needs, with nobody calling yet.
+
+    `away`: for so many seconds the database is away the first time; `webhook` is told of every row of the log.
+    """
     async with AsyncExitStack() as stack:
         database = stack.enter_context(databases.server())
         url = await stack.enter_async_context(database.migrated())
@@ -242,6 +338,7 @@ async def mixed(folder: Path, seed: int) -> AsyncIterator[Run]:
             server=Server(port=port),
             database=Database(url=url, data_dir=str(data)),
             inbound=Inbound(routes=ROUTES),
+            webhooks=Webhooks(allow_private=True),
             asterisk=replace(
                 at.config.asterisk,
                 nodes=(replace(node, ari_url=f"http://127.0.0.1:{cable.port}/ari"),),
@@ -251,13 +348,17 @@ async def mixed(folder: Path, seed: int) -> AsyncIterator[Run]:
         (folder / "config.yaml").write_text(yaml.safe_dump(msgspec.to_builtins(config)))
         token = await prepare(url)
         desk = Killable(at, config, url, f"http://127.0.0.1:{port}", token, session, folder=folder)
-        agents = await _hire(url, at)
+        agents = await _hire(url, at, desk.extensions)
+        supervisor = await _supervisor(url)
         await desk.start()
+        if webhook:
+            await desk.api("POST", "/api/v1/webhooks", json={"url": webhook, "types": ["call.logged"]})
         ports: asyncio.Queue[int] = asyncio.Queue()
         for caller in at.callers:
             ports.put_nowait(caller)
         try:
-            yield Run(desk, at, database, cable, random.Random(seed), agents, ports)
+            locks = asyncio.Lock(), asyncio.Lock()
+            yield Run(desk, at, database, cable, random.Random(seed), agents, ports, *locks, supervisor, away)
         finally:
             if desk.process is not None:
                 await processes.stop(desk.process)
@@ -273,16 +374,29 @@ async def _durable(url: str) -> None:
         await connection.close()
 
 
-async def _hire(url: str, at: Exchange) -> dict[str, asyncio.Queue[str]]:
+async def _supervisor(url: str) -> str:
+    """A token with that right."""
+    connection = await asyncpg.connect(url)
+    try:
+        _, token = await create_token(connection, "lead", rights=frozenset({"supervise"}), now=time.time())
+    finally:
+        await connection.close()
+    return token
+
+
+async def _hire(url: str, at: Exchange, extensions: dict[str, str]) -> dict[str, asyncio.Queue[str]]:
     """Agents for each behaviour of a phone, and those to whom is transferred."""
     queues: dict[str, asyncio.Queue[str]] = {kind: asyncio.Queue() for kind in PHONES}
     names = [(f"{kind}{number}", kind) for kind, count in PHONES.items() for number in range(count)]
     targets = [("t1", "answers"), ("t2", "slow"), ("t3", "answers"), ("t4", "slow"), ("tbusy", "busy")]
+    targets += [("trings", "rings"), ("leads", "answers")]
     connection = await asyncpg.connect(url)
     try:
-        for extension, (name, kind) in enumerate([*names, *targets, ("trings", "rings")], 5000):
+        extensions |= {name: str(number) for number, (name, _) in enumerate([*names, *targets], 5000)}
+        extensions["moves"] = STAND_IN
+        for name, kind in [*names, *targets, ("moves", "answers")]:
             contact = f"sip:{kind}@127.0.0.1:{at.agents.port}"
-            await add_agent(connection, Agent(email(name), name, contact=contact, extension=str(extension)))
+            await add_agent(connection, Agent(email(name), name, contact=contact, extension=extensions[name]))
     finally:
         await connection.close()
     for name, kind in names:

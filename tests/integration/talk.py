@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+
 from ctc_ari.config import RingTimeout
 from tests import phones
 from tests.integration.world import Exchange, World, at_once, email, number, world
@@ -27,6 +29,7 @@ __all__ = [
     "hear_each_other",
     "hears",
     "hears_music",
+    "join_lines",
     "successor",
     "talking",
 ]
@@ -145,6 +148,28 @@ async def hear_each_other(one: phones.Baresip, other: phones.Baresip) -> None:
     assert one.tone is not None
     assert other.tone is not None
     await asyncio.gather(hears(one, other.tone), hears(other, one.tone))
+
+
+async def join_lines(at: Exchange, phone: phones.Baresip, extension: str, first: str) -> None:
+    """The transfer key while both lines are in use: REFER on the `first` call's, replacing the second."""
+    url, headers = at.ari
+    async with aiohttp.ClientSession(headers=headers) as session:
+
+        async def about(channel: str, what: str) -> str:
+            query = {"variable": f"CHANNEL({what})"}
+            async with session.get(f"{url}/channels/{channel}/variable", params=query) as answer:
+                return str((await answer.json())["value"])
+
+        async with session.get(f"{url}/channels") as answer:
+            second = next(
+                channel["id"]
+                for channel in await answer.json()
+                if channel["name"].startswith(f"PJSIP/{extension}-") and channel["id"] != first
+            )
+        dialog = [await about(second, what) for what in ("pjsip,call-id", "pjsip,local_tag", "pjsip,remote_tag")]
+    replaces = f"{dialog[0]}%3Bto-tag%3D{dialog[1]}%3Bfrom-tag%3D{dialog[2]}"
+    await phone.command("line", "1")
+    await phone.transfer(f"<sip:{extension}@{at.config.asterisk.sip_bind}?Replaces={replaces}>")
 
 
 @asynccontextmanager

@@ -5,19 +5,27 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from ctc_ari.app import service
+from ctc_ari.config import Database, Inbound, Server
 from ctc_ari.log.row import LogRow
+from ctc_ari.store.log_keeper import Rebuilt, rebuild
+from ctc_ari.store.pool import connect
 from tests import phones
 from tests.integration.agreement import (
     all_rows,
     differences,
+    house,
     logged,
     once,
     quiet,
     seen_by_asterisk,
+    told,
     with_quality,
 )
 from tests.integration.world import Exchange, World, email, exchange, number, world
@@ -30,7 +38,7 @@ ROUTES: dict[str, str | list[str]] = {DID: [email("slow")], NOBODY: [email("ring
 @pytest.fixture(scope="module")
 async def recorded(server: databases.Server) -> AsyncIterator[tuple[Exchange, str]]:
     """An Asterisk that writes its records into a database, and that database."""
-    async with server.migrated() as url, exchange(records=url) as running:
+    async with server.migrated() as url, exchange(url, ROUTES) as running:
         yield running, url
 
 
@@ -64,6 +72,47 @@ async def end_all(desk: World) -> None:
     await desk.nothing_left()
 
 
+async def call_in(pbx: Exchange, did: str, **behaviour: Any) -> None:
+    """Somebody calls that number, and we wait until she has hung up or been hung up on."""
+    async with phones.sipp_caller(
+        pbx.did(did), from_=number("answers").removeprefix("+"), name="Ada", port=pbx.callers[0], **behaviour
+    ) as caller:
+        await asyncio.wait_for(caller.process.wait(), 30)
+
+
+async def the_new_row(url: str, before: int, seconds: float = 20.0) -> LogRow:
+    deadline = time.monotonic() + seconds
+    while len(rows := await all_rows(url)) == before:
+        assert time.monotonic() < deadline, "the call is not in the log"
+        await asyncio.sleep(0.05)
+    return rows[-1]
+
+
+async def test_a_call_while_the_service_is_down_is_in_the_log_once_when_it_is_back(
+    recorded: tuple[Exchange, str], tmp_path: Path
+) -> None:
+    """First, while nobody has started a service on this Asterisk."""
+    pbx, url = recorded
+    await call_in(pbx, DID, hang_up_after=1.0)
+    await asyncio.sleep(0.5)
+    assert await all_rows(url) == []
+    config = replace(
+        pbx.config,
+        server=Server(port=0),
+        database=Database(url=url, data_dir=str(tmp_path)),
+        inbound=Inbound(routes=ROUTES),
+    )
+    for _ in range(2):
+        async with service(config, asterisk_folder=pbx.folder / "asterisk"):
+            row = await the_new_row(url, 0)
+            await quiet(url)
+            once(await all_rows(url))
+    assert (row.source, row.direction, row.disposition) == ("asterisk", "inbound", "answered")
+    assert (row.number, row.did, row.agent_email) == (number("answers"), DID, email("slow"))
+    assert 0.9 < row.talk_seconds < 1.3
+    assert await told(url, row.linkedid) == 1
+
+
 @pytest.mark.parametrize(
     ("agent", "customer", "disposition", "reason"),
     [
@@ -85,7 +134,7 @@ async def test_a_call_that_ends_by_itself(
     desk: World, agent: str, customer: str, disposition: str, reason: str
 ) -> None:
     call_id = await desk.place(agent, number(customer))
-    await desk.until(call_id, "ended", 12)
+    await desk.until(call_id, "ended")
     await desk.nothing_left()
     row = await agrees(desk, call_id)
     assert (row.disposition, row.end_reason, row.source) == (disposition, reason, "service")
@@ -114,18 +163,27 @@ async def test_a_call_that_the_api_ends(
 
 
 async def test_talking_begins_with_the_customers_answer_and_holding_is_measured(desk: World) -> None:
+    times = [time.monotonic()]
+
+    def lap() -> float:
+        """Seconds since the last one."""
+        times.append(time.monotonic())
+        return times[-1] - times[-2]
+
     call_id = await desk.place("answers", number("takes_time"))
     await desk.until(call_id, "talking")
-    await asyncio.sleep(0.3)
+    ringing = lap()
     await desk.api("PUT", f"/api/v1/calls/{call_id}/hold")
+    lap()
     await asyncio.sleep(0.6)
+    holding = lap()
     await desk.api("DELETE", f"/api/v1/calls/{call_id}/hold")
-    await asyncio.sleep(0.3)
     await hang_up(desk, call_id)
+    lap()
     row = await agrees(desk, call_id)
-    assert 0.9 < row.ring_seconds < 1.3
-    assert 1.1 < row.talk_seconds < 1.5
-    assert 0.5 < row.hold_seconds < 0.8
+    #: The phone answers after a second; what else there is, is the way there and back.
+    assert 0.9 < row.ring_seconds < ringing + 0.1
+    assert holding - 0.1 < row.hold_seconds < row.talk_seconds < times[-1] - times[0] - 0.9
     assert row.contact is None
 
 
@@ -136,7 +194,7 @@ async def transfer(desk: World, call_id: str, to: str, mode: str) -> dict[str, A
 
 
 async def transfer_is(desk: World, call_id: str, state: str) -> None:
-    deadline = time.monotonic() + 8
+    deadline = time.monotonic() + 20
     while (await desk.call(call_id))["transfer"]["state"] != state:
         assert time.monotonic() < deadline, f"never {state}"
         await asyncio.sleep(0.02)
@@ -190,27 +248,11 @@ async def test_agent_who_does_not_take_the_customer_back(desk: World) -> None:
     await desk.until(call_id, "talking")
     await transfer(desk, call_id, email("rings"), "blind")
     #: She leaves after a second; her phone is rung again when the target's was not answered, and leaves again.
-    await desk.until(call_id, "ended", 15)
+    await desk.until(call_id, "ended")
     await desk.nothing_left()
     row = await agrees(desk, call_id)
     assert row.disposition == "answered"
     assert row.hold_seconds > 2.5
-
-
-async def call_in(pbx: Exchange, did: str, **behaviour: Any) -> None:
-    """Somebody calls that number, and we wait until she has hung up or been hung up on."""
-    async with phones.sipp_caller(
-        pbx.did(did), from_=number("answers").removeprefix("+"), name="Ada", port=pbx.callers[0], **behaviour
-    ) as caller:
-        await asyncio.wait_for(caller.process.wait(), 30)
-
-
-async def the_new_row(desk: World, before: int, seconds: float = 20.0) -> LogRow:
-    deadline = time.monotonic() + seconds
-    while len(rows := await all_rows(desk.database_url)) == before:
-        assert time.monotonic() < deadline, "the call is not in the log"
-        await asyncio.sleep(0.05)
-    return rows[-1]
 
 
 @pytest.mark.parametrize(
@@ -224,18 +266,44 @@ async def the_new_row(desk: World, before: int, seconds: float = 20.0) -> LogRow
 async def test_a_caller(desk: World, did: str, behaviour: dict[str, Any], disposition: str, reason: str) -> None:
     before = len(await all_rows(desk.database_url))
     await call_in(desk.exchange, did, **behaviour)
-    row = await the_new_row(desk, before)
+    row = await the_new_row(desk.database_url, before)
     assert (row.disposition, row.end_reason, row.source) == (disposition, reason, "service")
     assert (row.direction, row.number, row.did) == ("inbound", number("answers"), did)
     await desk.nothing_left()
     await agrees(desk, row.id)
 
 
-async def test_each_row_is_told_once(desk: World) -> None:
+async def test_what_is_dialled_on_a_phone_past_the_service_is_in_the_log_once(desk: World) -> None:
+    before = len(await all_rows(desk.database_url))
+    bind = desk.config.asterisk.sip_bind
+    async with phones.baresip_phone("3002", registrar=bind, password="a-password") as phone:
+        await phone.dial(f"sip:{number('answers')}@{bind}")
+        await phone.wait_closed()
+    row = await the_new_row(desk.database_url, before)
+    assert (row.source, row.direction, row.disposition) == ("asterisk", "outbound", "failed")
+    assert (row.number, row.agent_email) == (number("answers"), email("registers"))
+    await quiet(desk.database_url)
+    assert len(await all_rows(desk.database_url)) == before + 1
+    assert await told(desk.database_url, row.linkedid) == 1
+
+
+async def test_each_row_is_told_once_and_rebuilding_changes_nothing(desk: World) -> None:
     await quiet(desk.database_url)
     rows = await all_rows(desk.database_url)
     once(rows)
-    assert {row.source for row in rows} == {"service"}
+    assert [row.source for row in rows].count("asterisk") == 2
+    assert [await told(desk.database_url, (row.calls or (row.id,))[-1]) for row in rows] == [1] * len(rows)
+    connection = await connect(desk.database_url)
+    try:
+        await connection.execute("update call_log set notes = 'kept', outcome = 'sold', contact_by = 'person'")
+        before = await connection.fetch("select * from call_log order by id")
+        found = await rebuild(
+            connection, await house(connection, desk.config.asterisk.trunk), time.time() - 3600, time.time()
+        )
+        assert found == Rebuilt(unchanged=len(rows))
+        assert await connection.fetch("select * from call_log order by id") == before
+    finally:
+        await connection.close()
 
 
 async def test_how_well_each_leg_was_heard_is_filled_in(desk: World) -> None:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-import aiohttp
 import pytest
 
 from ctc_ari.config import RingTimeout
@@ -22,6 +21,7 @@ from tests.integration.talk import (
     hear_each_other,
     hears,
     hears_music,
+    join_lines,
     successor,
     talking,
 )
@@ -119,26 +119,8 @@ class Registered:
         await self.talk.becomes(held=False)
 
     async def join(self) -> None:
-        """The transfer key while both lines are in use: REFER on the first, replacing the second."""
-        url, headers = self.talk.desk.exchange.ari
-        async with aiohttp.ClientSession(headers=headers) as session:
-
-            async def about(channel: str, what: str) -> str:
-                query = {"variable": f"CHANNEL({what})"}
-                async with session.get(f"{url}/channels/{channel}/variable", params=query) as answer:
-                    return str((await answer.json())["value"])
-
-            async with session.get(f"{url}/channels") as answer:
-                second = next(
-                    channel["id"]
-                    for channel in await answer.json()
-                    if channel["name"].startswith(f"PJSIP/{self.extension}-") and channel["id"] != self.talk.call_id
-                )
-            dialog = [await about(second, what) for what in ("pjsip,call-id", "pjsip,local_tag", "pjsip,remote_tag")]
-        replaces = f"{dialog[0]}%3Bto-tag%3D{dialog[1]}%3Bfrom-tag%3D{dialog[2]}"
-        bind = self.talk.desk.exchange.config.asterisk.sip_bind
-        await self.talk.agent.command("line", "1")
-        await self.talk.agent.transfer(f"<sip:{self.extension}@{bind}?Replaces={replaces}>")
+        """The transfer key while both lines are in use."""
+        await join_lines(self.talk.desk.exchange, self.talk.agent, self.extension, self.talk.call_id)
 
 
 @pytest.fixture

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from ctc_ari.log.house import house_of
 from ctc_ari.log.records import CelRow
 from tests.calls.builders import AGENTS, CALL_ID, CALLER, DID, NOW
@@ -24,10 +27,10 @@ CHANNELS = {
 }
 
 
-def tape(text: str, linkedid: str = CALL_ID) -> list[CelRow]:
+def tape(text: str, linkedid: str = CALL_ID, marks: Mapping[str, str] = MappingProxyType({})) -> list[CelRow]:
     """The rows. `in X`/`out` are bridges, `gone CAUSE [by CHANNEL]` a hang-up, `music`/`quiet` music on hold.
 
-    `last` is Asterisk's last word on all of them.
+    `last` is Asterisk's last word on all of them; `marks` by channel are what the service left with it.
     """
     rows: list[CelRow] = []
     for line in filter(None, text.splitlines()):
@@ -46,6 +49,7 @@ def tape(text: str, linkedid: str = CALL_ID) -> list[CelRow]:
                 appdata=data,
                 uniqueid=uniqueid,
                 linkedid=linkedid,
+                userfield=marks.get(channel, "") if kind == "HANGUP" else "",
                 extra=extra,
             )
         )

@@ -15,6 +15,7 @@ TALK = """
 0.0 agent starts
 0.1 customer starts
 2.0 agent answers
+2.0 agent stasis ctc
 2.0 agent in b
 2.0 customer in b
 5.0 customer answers

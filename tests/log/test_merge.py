@@ -51,7 +51,8 @@ def test_a_conversation_that_the_service_missed_is_answered_and_as_long_as_it_wa
         ("cancelled", "customer_busy", "customer_busy"),
         ("agent_hangup", "cancelled", "agent_hangup"),
         ("lost", "customer_no_answer", "customer_no_answer"),
-        ("lost", "cancelled", "lost"),
+        ("lost", "cancelled", "cancelled"),
+        ("lost", "lost", "lost"),
     ],
 )
 def test_what_a_phone_answered_counts_for_more_than_that_we_gave_up(engine: str, asterisk: str, reason: str) -> None:
@@ -61,7 +62,7 @@ def test_what_a_phone_answered_counts_for_more_than_that_we_gave_up(engine: str,
 
 def test_a_row_within_a_few_milliseconds_is_left_as_it_is() -> None:
     engine = talked(end_reason=EndReason.COMPLETED)
-    assert corrected_by(engine, replace(engine, ended_at=engine.ended_at + 0.01)) is engine
+    assert corrected_by(engine, replace(engine, ended_at=engine.ended_at + 0.01)) == engine
     later = corrected_by(engine, replace(engine, ended_at=engine.ended_at + 0.2, talk_seconds=4.2))
     assert later.talk_seconds == 4.2
     assert corrected_by(ENGINE, talked()).disposition == "answered"

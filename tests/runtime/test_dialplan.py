@@ -19,7 +19,7 @@ from ctc_ari.runtime import asterisk
 from ctc_ari.runtime.asterisk import Installation
 from tests import phones
 from tests.runtime.conftest import MakeConfig
-from tests.runtime.test_asterisk import ALICE, ari, complaints
+from tests.runtime.pbx import ALICE, ari, complaints
 
 DID = "+442079460100"
 BOB = {"email": "bob@example.com", "name": "Bob", "extension": "1002"}

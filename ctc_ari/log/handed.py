@@ -1,0 +1,72 @@
+"""What Asterisk's records tell of transfers: whose phones were rung for the customer, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ctc_ari.calls.model import Agent
+from ctc_ari.calls.outcomes import transfer_outcome
+from ctc_ari.log.legs import CLEARED, ChannelStory
+from ctc_ari.log.row import House, LogAgent, LogTransfer
+
+__all__ = ["agent_of", "has_met", "transfers_of"]
+
+#: One who is released leaves the bridge a moment after another one has come into it, or before.
+_MOMENT = 0.05
+
+
+def agent_of(channel: ChannelStory, house: House) -> Agent | None:
+    """Whose phone that is; several agents may be reached through one endpoint, and we said which of them is meant."""
+    if channel.endpoint == house.trunk:
+        return None
+    if channel.marks.part:
+        return house.agent(channel.identity) or house.agent(channel.endpoint)
+    return house.agent(channel.endpoint) or house.agent(channel.number)
+
+
+def has_met(channel: ChannelStory, customer: ChannelStory) -> bool:
+    """Whether they were connected; in a consultation they pass each other when one of them is led out."""
+    passing = _MOMENT if channel.marks.part == "target" and channel.marks.mode == "attended" else 0.0
+    return any(until - since > passing for since, until in channel.together(customer))
+
+
+def transfers_of(customer: ChannelStory, ours: Sequence[ChannelStory], house: House) -> tuple[LogTransfer, ...]:
+    """In the order in which they began; known by the marks that the service left."""
+    targets = sorted((one for one in ours if one.marks.part == "target"), key=lambda one: one.started_at)
+    return tuple(_transfer(target, customer, ours, house) for target in targets)
+
+
+def _transfer(target: ChannelStory, customer: ChannelStory, ours: Sequence[ChannelStory], house: House) -> LogTransfer:
+    state, reason, ended_at = _outcome(target, customer)
+    mode = "blind" if target.marks.mode == "blind" or not _consulted(target, ours) else "attended"
+    agent = agent_of(target, house)
+    return LogTransfer(
+        id=target.marks.id,
+        mode=mode,
+        to=target.marks.to,
+        by=target.marks.by or "api",
+        state=state,
+        reason=reason,
+        agent=None if agent is None else LogAgent(agent.email, agent.name, agent.extension),
+        started_at=target.started_at,
+        ended_at=ended_at,
+    )
+
+
+def _consulted(target: ChannelStory, ours: Sequence[ChannelStory]) -> bool:
+    """Whether the agent waited for the target to answer, and did not leave that to the customer."""
+    #: When all end at once, each leaves the bridge in its own time.
+    decided = target.answered_at or (target.ended_at or 0.0) - _MOMENT
+    waited = (span for other in ours if other is not target for span in target.together(other))
+    return any(since < decided <= until for since, until in waited)
+
+
+def _outcome(target: ChannelStory, customer: ChannelStory) -> tuple[str, str | None, float | None]:
+    """State, reason, and when that was."""
+    if has_met(target, customer):
+        return "completed", None, target.together(customer)[-1][0]
+    if target.hung_up_itself and target.answered_at is not None:
+        return "failed", "hangup", target.ended_at
+    if target.cause not in CLEARED:
+        return "failed", transfer_outcome(None, target.cause), target.ended_at
+    return "cancelled", None, target.ended_at
