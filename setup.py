@@ -25,7 +25,7 @@ setup(
     package_data={
         "ctc_ari": ["py.typed"],
         "ctc_ari.asterisk_config": ["*.conf"],
-        "ctc_ari.demo.desk": ["*.html", "*.css", "*.js"],
+        "ctc_ari.demo.desk": ["*.html", "*.css", "*.js", "*.svg"],
         "ctc_ari.http": ["*.yaml", "*.html", "*.css", "*.js"],
         "ctc_ari.panel": ["static/*.js"],
         "ctc_ari.store": ["*.sql", "migrations/*.mako", "migrations/*.py"],

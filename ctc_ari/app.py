@@ -54,7 +54,9 @@ from ctc_ari.store.pool import Pool, open_pool
 from ctc_ari.store.record_files import RecordFiles
 from ctc_ari.store.retention import PostgresRetention
 from ctc_ari.store.spool import Spool
+from ctc_ari.store.waiting import PostgresBacklog
 from ctc_ari.store.webhooks import PostgresWebhooks, ensure_crm
+from ctc_ari.vitals import Vitals
 from ctc_ari.webhooks.sender import WebhookSender
 from ctc_ari.webhooks.worker import DeliveryWorker
 
@@ -156,6 +158,7 @@ async def service(
             config.asterisk,
             feed=lambda channel, heard: desk.hear(channel, heard),
             reconcile=lambda snapshot: desk.reconcile(snapshot),
+            timed=lambda seconds, answered: metrics.asked(seconds, answered=answered),
         )
         desk = Desk(
             gateway,
@@ -167,6 +170,8 @@ async def service(
             listeners=(metrics.heard, events.heard, *listeners),
         )
         metrics.watch(desk, connected=lambda: gateway.connected, unsaved=lambda: store.unsaved)
+        vitals = Vitals(registry, PostgresBacklog(pool), writable=lambda: store.writable, spooled=lambda: spool.size)
+        await stack.enter_async_context(_background(vitals.run(), "vitals"))
         deliveries = DeliveryWorker(
             outbox,
             subscriptions,
@@ -182,9 +187,11 @@ async def service(
 
         files = RecordFiles(
             pool,
-            (asterisk_folder or data / "asterisk") / "log",
+            Path(config.asterisk.log_folder or (asterisk_folder or data / "asterisk") / "log"),
             data / "spool" / f"records-{config.asterisk.app}.json",
             not_written=gateway.connect_records,
+            #: Files of an Asterisk that is not ours are somebody else's to rotate.
+            remove=config.asterisk.log_folder is None,
         )
         await stack.enter_async_context(_background(files.run(), "records"))
         keeper = LogKeeper(
@@ -216,7 +223,7 @@ async def service(
             contacts=PostgresContacts(pool),
             administration=administration,
             webhooks=PostgresWebhooks(pool, deliveries.refresh, allow_private=config.webhooks.allow_private),
-            call_log=PostgresCallLog(pool),
+            call_log=PostgresCallLog(pool, contacts_elsewhere=crm.has_contacts),
             erasures=PostgresErasure(pool, recordings, data / "spool", time.time),
             normalise=normalise,
             spelling=spelling,

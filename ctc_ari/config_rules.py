@@ -128,6 +128,8 @@ def _asterisk_problems(asterisk: Asterisk) -> Iterator[str]:
         yield from _match(
             "asterisk.trunk_addresses", address, ADDRESS, "addresses such as 203.0.113.0/28 or 203.0.113.5:5070"
         )
+    if asterisk.log_folder is not None and not asterisk.log_folder.startswith("/"):
+        yield "asterisk.log_folder: must be a whole path such as /var/log/asterisk"
     yield from _match("asterisk.extensions", asterisk.extensions, EXTENSIONS, "one dial string like PJSIP/{extension}")
     yield from _match("asterisk.trunk_contact", asterisk.trunk_contact, CONTACT, "like sip:carrier.example:5060")
     yield from _match("asterisk.caller_id", asterisk.caller_id, CALLER_ID, "a number such as +442079460000")

@@ -99,6 +99,8 @@ class Asterisk(_Section, frozen=True, kw_only=True):
     trunk: str = "PJSIP/{number}@trunk"
     trunk_contact: str | None = None
     trunk_addresses: tuple[str, ...] = ()
+    #: Where an Asterisk that is not ours writes `cdr-csv` and `cel-custom`; None: below `data_dir`, as ours does.
+    log_folder: str | None = None
     extensions: str = "PJSIP/{extension}"
     caller_id: str | None = None
     sip_bind: str = "127.0.0.1:5060"

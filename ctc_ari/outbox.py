@@ -76,6 +76,9 @@ LONGEST_URL = 2000
 _LOCAL_NAMES = ("localhost", "localhost.localdomain")
 #: IPv6 prefixes behind which an IPv4 address stands: NAT64 (RFC 6052) in its last 32 bits.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+#: All that is in use on the internet (RFC 4291, 2.4), so that no forgotten kind of private address passes, but for what
+#: documents are written with (RFC 9637), which Python learned late.
+_GLOBAL_UNICAST, _DOCUMENTATION = ipaddress.ip_network("2000::/3"), ipaddress.ip_network("3fff::/20")
 
 WebhookKind = Literal["webhook", "crm"]
 DeliveryState = Literal["pending", "delivered", "failed"]
@@ -322,6 +325,8 @@ def is_public(address: IpAddress) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
         if inner is not None:
             return is_public(inner)
+        if address not in _GLOBAL_UNICAST or address in _DOCUMENTATION:
+            return False
     return address.is_global and not address.is_multicast
 
 

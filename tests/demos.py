@@ -21,7 +21,7 @@ __all__ = ["Demo", "demo"]
 PATIENCE = 240.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Demo:
     """What a demo prints."""
 
@@ -32,6 +32,8 @@ class Demo:
     token: str
     #: Has the simulated carrier's customer call.
     carrier: str
+    #: What it went on telling, once it has ended.
+    story: str = ""
 
 
 @asynccontextmanager
@@ -47,13 +49,15 @@ async def demo(folder: Path) -> AsyncIterator[Demo]:
             assert running.stdout
             printed = await _welcome(running.stdout)
         yield printed
+        printed.story = await _interrupt(running)
 
 
-async def _interrupt(running: asyncio.subprocess.Process) -> None:
+async def _interrupt(running: asyncio.subprocess.Process) -> str:
+    """Ends it, unless it has ended; what it told meanwhile is read, so that it never waits for a reader."""
     if running.returncode is None:
         running.send_signal(signal.SIGINT)
-    #: What it goes on telling is read, so that it never waits for a reader.
-    await asyncio.wait_for(running.communicate(), 30)
+    told, _ = await asyncio.wait_for(running.communicate(), 30)
+    return told.decode()
 
 
 async def _welcome(output: asyncio.StreamReader) -> Demo:

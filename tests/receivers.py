@@ -81,7 +81,7 @@ async def receiver(answer: Answer | None = None) -> AsyncIterator[Receiver]:
         await server.close()
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait for it, but not for ever."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -34,9 +34,9 @@ PURE = [
 
 #: Modules without a test file of their own name, and the one that tests them.
 TESTED_ELSEWHERE = {
-    "ctc_ari.app": "integration/test_survives.py",
     "ctc_ari.ari.failure": "ari/test_gateway.py",
     "ctc_ari.calls.commands": "calls/test_desk.py",
+    "ctc_ari.calls.driver": "calls/test_desk.py",
     "ctc_ari.calls.effects": "calls/test_engine.py",
     "ctc_ari.calls.entry": "calls/test_desk_controls.py",
     "ctc_ari.calls.inputs": "calls/test_engine.py",
@@ -51,12 +51,13 @@ TESTED_ELSEWHERE = {
     "ctc_ari.log.house": "log/test_cdr.py",
     "ctc_ari.log.row": "log/test_calls.py",
     "ctc_ari.logs": "http/test_observe.py",
+    "ctc_ari.store.call_rows": "store/test_calls.py",
     "ctc_ari.webhooks.sender": "webhooks/test_worker.py",
 }
 #: Folders whose modules are tested together.
 TESTED_TOGETHER = {
     "ctc_ari.cli": "cli",
-    "ctc_ari.config": "test_config.py",
+    "ctc_ari.config": "config",
     "ctc_ari.demo": "browser/test_demo.py",
     "ctc_ari.http": "http",
     "ctc_ari.panel": "panel",
@@ -77,7 +78,7 @@ PUBLIC = {
         "recording_name side_bridge_id"
     ),
     "ctc_ari.log.cdr": "House is_complete row_of_records",
-    "ctc_ari.log.keep": "Known Wait checked row_now",
+    "ctc_ari.log.keep": "LONGEST_CALL Known Wait row_now",
     "ctc_ari.log.row": "Disposition LogAgent LogRow LogTransfer Quality Recorded disposition_of",
     "ctc_ari.calls.outcomes": "agent_outcome customer_outcome tone_for transfer_outcome",
     "ctc_ari.calls.policy": "Admission RecentCalls",

@@ -62,6 +62,21 @@ def test_the_time_to_the_agents_answer(registry: CollectorRegistry, metrics: Cal
     assert registry.get_sample_value("ctc_call_agent_answer_seconds_sum") == 4
 
 
+def test_the_time_that_customers_ring(registry: CollectorRegistry, metrics: CallMetrics) -> None:
+    tell(metrics, "call.answered", a_call_in(Phase.TALKING, agent_answered_at=NOW, answered_at=NOW + 6))
+    tell(metrics, "call.answered", a_call_in(Phase.TALKING, direction="inbound", agent_answered_at=NOW))
+    assert registry.get_sample_value("ctc_call_customer_ring_seconds_sum") == 6
+    assert registry.get_sample_value("ctc_call_customer_ring_seconds_count") == 1
+
+
+def test_what_asterisk_does_not_answer_is_counted_apart(registry: CollectorRegistry, metrics: CallMetrics) -> None:
+    metrics.asked(0.25, answered=True)
+    metrics.asked(2.0, answered=False)
+    assert registry.get_sample_value("ctc_ari_request_seconds_sum") == 0.25
+    assert registry.get_sample_value("ctc_ari_request_seconds_count") == 1
+    assert registry.get_sample_value("ctc_ari_requests_unanswered_total") == 1
+
+
 def test_a_clock_set_back_counts_as_no_time(registry: CollectorRegistry, metrics: CallMetrics) -> None:
     tell(metrics, "call.agent_answered", replace(a_call(), agent_answered_at=NOW - 4))
     tell(metrics, "call.ended", a_call_in(Phase.ENDING, answered_at=NOW, ended_at=NOW - 1))
@@ -72,7 +87,7 @@ def test_a_clock_set_back_counts_as_no_time(registry: CollectorRegistry, metrics
 def test_other_events_count_nothing(registry: CollectorRegistry, metrics: CallMetrics) -> None:
     before = values(registry)
     tell(metrics, "call.muted", a_call_in(Phase.TALKING))
-    tell(metrics, "call.answered", a_call_in(Phase.TALKING))
+    tell(metrics, "call.held", a_call_in(Phase.TALKING))
     assert values(registry) == before
 
 
@@ -104,4 +119,4 @@ def test_no_number_and_no_agent_is_shown(registry: CollectorRegistry, metrics: C
     """Whoever reads metrics learns nothing about people."""
     tell(metrics, "call.ended", a_call_in(Phase.ENDING))
     labels = {key for family in registry.collect() for sample in family.samples for key in sample.labels}
-    assert labels <= {"end_reason", "le"}
+    assert labels <= {"end_reason", "le", "outcome", "receiver"}

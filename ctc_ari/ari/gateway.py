@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
+from time import perf_counter
 
 import aiohttp
 import msgspec
@@ -59,11 +60,21 @@ WEBSOCKET_REST_SINCE = (22, 4)
 class Gateway:
     """Implements `Telephony` for one node; `run` keeps it connected until it is cancelled."""
 
-    def __init__(self, node: Node, asterisk: Asterisk, *, feed: Feed, reconcile: Callable[[Snapshot], None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        asterisk: Asterisk,
+        *,
+        feed: Feed,
+        reconcile: Callable[[Snapshot], None],
+        timed: Callable[[float, bool], None] = lambda _seconds, _answered: None,
+    ) -> None:
+        """`timed` is told of every request of a call: the seconds it took, and whether an answer came."""
         self._node = node
         self._asterisk = asterisk
         self._feed = feed
         self._reconcile = reconcile
+        self._timed = timed
         self._transport: Transport | None = None
         self._ready = False
         self._started = ""
@@ -105,8 +116,14 @@ class Gateway:
                 replied(request, NOT_SENT)
             return
 
+        sent = perf_counter()
+
         def answered(request: Request) -> Callable[[int | None, str], None]:
-            return lambda status, _body: replied(request, status)
+            def tell(status: int | None, _body: str) -> None:
+                replied(request, status)
+                self._timed(perf_counter() - sent, status not in (None, NOT_SENT))
+
+            return tell
 
         caller_id = self._asterisk.caller_id
         transport.send(

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from ctc_ari.calls import inbound, outbound, recall, referral, transfer
+from ctc_ari.calls import again, inbound, outbound, recall, referral, transfer
 from ctc_ari.calls.controls import (
     control_failed,
     held_by_phone,
@@ -298,7 +298,7 @@ def _observed_ending(call: Call, observed: Observed, _now: float) -> Step:
     return clean_up(replace(call, bridge=call.bridge or (observed.bridge and not handed_over)))
 
 
-_OUT, _IN, _X, _R, _A = outbound, inbound, transfer, referral, recall
+_OUT, _IN, _X, _R, _A, _AG = outbound, inbound, transfer, referral, recall, again
 _ROWS: dict[type[Input], tuple[Handler, ...]] = {
     #                  placing                  offered              ringing_agent                ringing_customer               talking                transferring          consulting               recalling            announcing           ending
     Stored:           (_OUT.stored,             ignore,              ignore,                      ignore,                        ignore,                ignore,               ignore,                  ignore,              ignore,              _stored_late),
@@ -324,7 +324,7 @@ _ROWS: dict[type[Input], tuple[Handler, ...]] = {
     PhoneTransfers:   (ignore,                  ignore,              ignore,                      ignore,                        _R.phone_transfers,    _R.phone_declined,    _R.phone_declined,       ignore,              ignore,              ignore),
     PhoneJoins:       (ignore,                  ignore,              ignore,                      ignore,                        _R.phone_declined,     _R.phone_declined,    _R.join,                 ignore,              ignore,              ignore),
     SecondCall:       (_R.turn_away,            _R.turn_away,        _R.turn_away,                _R.turn_away,                  _R.second_call,        _R.turn_away,         _R.turn_away,            _R.turn_away,        _R.turn_away,        _R.turn_away),
-    MoveTo:           (refuse,                  refuse,              refuse,                      refuse,                        move_to,               refuse,               refuse,                  refuse,              refuse,              refuse),
+    MoveTo:           (refuse,                  _AG.offer_again,     _AG.ring_again,              _AG.move_while_ringing,        move_to,               refuse,               _AG.move_consultation,   _AG.ring_again,      refuse,              refuse),
     Supervise:        (refuse,                  refuse,              refuse,                      refuse,                        supervise,             refuse,               supervise,               refuse,              refuse,              refuse),
     StopSupervising:  (refuse,                  refuse,              refuse,                      refuse,                        stop_supervising,      stop_supervising,     stop_supervising,        stop_supervising,    refuse,              refuse),
     HangUp:           (_OUT.cancelled,          _IN.declined,        _OUT.cancelled,              _OUT.cancelled,                _hung_up,              _X.hung_up,           _X.hung_up,              _hung_up,            _release,            ignore),

@@ -22,6 +22,7 @@ from ctc_ari.calls.effects import (
     Originate,
     Refuse,
     Spy,
+    StartRingback,
 )
 from ctc_ari.calls.inputs import (
     Input,
@@ -73,7 +74,7 @@ def move_to(call: Call, wish: MoveTo, _now: float) -> Step:
 def _moved(call: Call, answered: LegAnswered, _now: float) -> Step:
     """It takes the place of the one she used, which is released once the new one is in the conversation."""
     leg, old = call.leg("device"), call.agent_leg
-    if call.moving_to is None or call.phase is not Phase.TALKING:
+    if call.moving_to is None or not _may_move(call):
         call, released = dismiss(replace(call, moving_to=None), "device")
         return call, (*released, Announce("call.device_failed"))
     former, held_there = f"former:{old.channel}", call.held_by_phone
@@ -88,12 +89,27 @@ def _moved(call: Call, answered: LegAnswered, _now: float) -> Step:
     )
     muted: tuple[Effect, ...] = (Mute("agent", True),) if call.muted else ()
     if held_there and not call.held:
-        #: The phone that held the call takes its music along only if we say so.
-        muted = (*muted, Music("customer", False), Announce("call.resumed"))
+        #: The phone that held takes its music along only if we say so; who waits for a transfer goes on hearing it.
+        music = (Music("customer", False),) if call.phase is Phase.TALKING else ()
+        muted = (*muted, *music, Announce("call.resumed"))
     anew = music_of_our_own() if held_there and call.held else ()
     call, spies = spy_again(call)
-    changed = Announce("call.device_changed")
-    return call, (*muted, BridgeLegs(("agent",)), HangUpLeg(former), *anew, *spies, changed)
+    return call, (*muted, *_hears(call), HangUpLeg(former), *anew, *spies, Announce("call.device_changed"))
+
+
+def _may_move(call: Call) -> bool:
+    """Whether she is in the bridge, or will be; who consults by her phone's keys has a second channel for that."""
+    consults = call.phase is Phase.CONSULTING and call.transfers[-1].by == "api"
+    return consults or call.phase in (Phase.RINGING_CUSTOMER, Phase.TALKING)
+
+
+def _hears(call: Call) -> tuple[Effect, ...]:
+    """What she heard before: whoever is in the bridge, and that a phone rings."""
+    dialled = call.customer_leg.stage in (LegStage.DIALING, LegStage.RINGING, LegStage.UP)
+    #: Whom she calls is dialled first: an agent in the bridge proves it after a crash.
+    joins = (BridgeLegs(("agent",)),) if dialled else ()
+    waits_for = call.customer_leg if call.phase is Phase.RINGING_CUSTOMER else call.leg("target")
+    return (*joins, StartRingback("agent")) if waits_for.stage is LegStage.RINGING else joins
 
 
 def _not_moved(call: Call, _happened: Input, _now: float) -> Step:

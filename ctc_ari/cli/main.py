@@ -14,6 +14,7 @@ import click
 
 from ctc_ari import __version__
 from ctc_ari.cli.agents import agent
+from ctc_ari.cli.backup import database
 from ctc_ari.cli.contacts import contact
 from ctc_ari.cli.log import cdr, log
 from ctc_ari.cli.options import config_option, configuration, configuration_file
@@ -122,13 +123,18 @@ def config() -> None:
 
 
 @config.command()
+@click.option("--connect", is_flag=True, help="Ask Asterisk and the database, too.")
 @config_option
-def check() -> None:
+def check(connect: bool) -> None:
     """Tell everything that is wrong with the configuration, a line each, before a start does.
 
+    With --connect also what Asterisk and the database say of it: whether they answer, take the password, have what a
+    call needs, and know the trunk and each agent's phone. Nothing rings.
+
     \b
-    Example:
+    Examples:
       ctc-ari config check --config /etc/ctc-ari/config.yaml
+      ctc-ari config check --connect
     """
     from ctc_ari.config import examine
     from ctc_ari.config_rules import warnings
@@ -140,7 +146,19 @@ def check() -> None:
         click.echo(problem, err=True)
     if found is None or problems:
         raise click.exceptions.Exit(WRONG)
-    for warning in warnings(found):
+    doubts, facts = list(warnings(found)), []
+    if connect:
+        from ctc_ari.cli.check import look
+
+        seen = look(found)
+        for problem in seen.problems:
+            click.echo(problem, err=True)
+        if seen.problems:
+            for warning in seen.warnings:
+                click.echo(f"warning: {warning}", err=True)
+            raise click.exceptions.Exit(FAILED)
+        doubts, facts = doubts + seen.warnings, seen.facts
+    for warning in doubts:
         click.echo(f"warning: {warning}")
     server, database, numbers = found.server, found.database, found.numbers
     kept = f"embedded, in {database.data_dir}" if database.url == "embedded" else "PostgreSQL at database.url"
@@ -152,6 +170,8 @@ def check() -> None:
     click.echo(f"  trunk     {found.asterisk.trunk}")
     click.echo(f"  numbers   {', '.join(numbers.allowed_regions) or 'none'}; read as {numbers.default_region}")
     click.echo(f"  agents    {len(found.agents)} in the configuration")
+    for part, fact in facts:
+        click.echo(f"  {part:9} {fact}")
 
 
 @cli.group(short_help="A private Asterisk, without root.")
@@ -210,6 +230,9 @@ def run_asterisk(out: Path | None) -> None:
 def render_asterisk(out: Path) -> None:
     """Only write Asterisk's configuration, to look at it or to run Asterisk in another way.
 
+    It is a whole one, in a folder of its own. For an Asterisk you already have take parts of it only, as
+    docs/installing.md says.
+
     \b
     Example:
       ctc-ari asterisk config --out /tmp/asterisk
@@ -231,3 +254,4 @@ cli.add_command(token)
 cli.add_command(contact)
 cli.add_command(log)
 cli.add_command(cdr)
+cli.add_command(database)

@@ -143,7 +143,7 @@ class ZammadCrm(BuiltinCrm):
         """Until it has answered, or for as long as a phone may wait. Never raises."""
         payload = self.encode(Happening(call, "call.created", call.created_at, 1))
         if payload is not None:
-            await self._zammad.greet(call.id, payload, self._patience)
+            await self._zammad.greet(call, payload, self._patience)
 
     def encode(self, happening: Told) -> str | None:
         """None for calls between agents, which are no customer's."""
@@ -199,6 +199,8 @@ class _Zammad:
         self._greeted: OrderedDict[str, asyncio.Task[Attempt]] = OrderedDict()
         #: Until then nobody waits for it: it did not answer in time.
         self._slow_until = float("-inf")
+        #: Whether it answered the last outbound call with a caller ID; without one a click waits for nothing.
+        self._sets_caller_ids = True
         self._answers = msgspec.json.Decoder(_Answer)
 
     def close(self) -> None:
@@ -206,13 +208,13 @@ class _Zammad:
         for task in self._greeted.values():
             task.cancel()
 
-    async def greet(self, call_id: str, payload: str, patience: float) -> None:
+    async def greet(self, call: Call, payload: str, patience: float) -> None:
         """Ask, and wait no longer than this; an answer that comes later counts as far as it can. Never raises."""
-        task = asyncio.create_task(self._send(call_id, "call.created", payload), name="zammad")
-        self._greeted[call_id] = task
+        task = asyncio.create_task(self._send(call.id, "call.created", payload), name="zammad")
+        self._greeted[call.id] = task
         if len(self._greeted) > MOST_GREETED:
             self._greeted.popitem(last=False)
-        if time.monotonic() < self._slow_until:
+        if time.monotonic() < self._slow_until or (call.direction == "outbound" and not self._sets_caller_ids):
             return
         await asyncio.wait((task,), timeout=patience)
         if not (task.done() and not task.cancelled() and task.exception() is None and task.result().delivered):
@@ -241,10 +243,12 @@ class _Zammad:
             answer = self._answers.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return
-        if answer.action not in ("reject", "dial") or self.desk is None:
+        if self.desk is None:
             return
         try:
             call = await self.desk.find(call_id)
+            if call.direction == "outbound":
+                self._sets_caller_ids = answer.action == "dial"
             if not call.live or call.answered_at is not None:
                 return
             caller_id = answer.caller_id or answer.callerId or ""

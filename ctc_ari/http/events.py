@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 from aiohttp import hdrs, web
 
+from ctc_ari.calls.model import Call
 from ctc_ari.calls.ports import Happening, Logged
 from ctc_ari.directory import Principal
 from ctc_ari.errors import BadRequest, CtcError, Unauthorized
@@ -277,8 +278,7 @@ class Events:
         if since is not None and events.knows(since):
             connection.send(frame(_encode(Resumed("resumed", resumed=True, last_event_id=since))))
             return since
-        may_see = connection.principal.may_act_for
-        calls = CallList([view(call) for call in self._services.desk.live() if may_see(call.agent.email)])
+        calls = CallList([view(call) for call in self._services.desk.live() if _concerns(connection.principal, call)])
         connection.send(frame(_encode(Snapshot("snapshot", resumed=False, last_event_id=newest, data=calls))))
         return newest
 
@@ -297,6 +297,13 @@ class Events:
             return self._services.directory.authenticate(connection.token) == connection.principal
         except CtcError:
             return False
+
+
+def _concerns(principal: Principal, call: Call) -> bool:
+    """Whether the call is theirs, or is being handed over to them: both are told in events, too."""
+    transfer = call.transfer
+    target = transfer.target.agent.email if transfer and transfer.open else ""
+    return principal.may_act_for(call.agent.email) or (target != "" and principal.may_act_for(target))
 
 
 async def _read(socket_: web.WebSocketResponse) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from time import perf_counter
 
-from aiohttp import hdrs, web
+from aiohttp import ClientConnectionResetError, hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from ctc_ari.errors import CtcError
@@ -13,6 +13,10 @@ from ctc_ari.http.answers import HEADERS, fault_of, method_fault, refuse
 from ctc_ari.http.observe import Observer, log_unexpected, template_of
 
 __all__ = ["allowed_methods", "answer_everything", "put_headers"]
+
+
+#: Nothing that the log has to explain: an answer of ours, or a client that did not wait for it.
+EXPECTED = (CtcError, web.HTTPException, web.RequestPayloadError, ClientConnectionResetError)
 
 
 def answer_everything(observer: Observer) -> Middleware:
@@ -34,7 +38,7 @@ def answer_everything(observer: Observer) -> Middleware:
                 route = found[0]
                 response = refuse(path, method_fault(found[1]))
         except Exception as error:  # noqa: BLE001 - the edge: nothing of it may reach the client
-            if not isinstance(error, CtcError | web.HTTPException | web.RequestPayloadError):
+            if not isinstance(error, EXPECTED):
                 log_unexpected("request failed", error, route=route)
             response = refuse(request.path, fault_of(error))
         #: aiohttp writes the answer in this turn of the event loop; counting and logging it must not keep it waiting.

@@ -11,6 +11,8 @@ from yarl import URL
 __all__ = ["Origins"]
 
 _API = "/api/v1/"
+#: The panel tells its agent when the service cannot place calls.
+_HEALTH = "/readyz"
 _METHODS = "GET, POST, PUT, PATCH, DELETE"
 _HEADERS = "Authorization, Content-Type, Idempotency-Key"
 #: Seconds a browser may remember the answer to a preflight.
@@ -53,7 +55,8 @@ class Origins:
         """An `on_response_prepare` signal: pages of ours may read the answer, errors too. Cookies mean nothing here."""
 
         async def put(request: web.Request, response: web.StreamResponse) -> None:
-            if hdrs.ORIGIN not in request.headers or not request.path.startswith(_API):
+            open_to_pages = request.path.startswith(_API) or request.path == _HEALTH
+            if hdrs.ORIGIN not in request.headers or not open_to_pages:
                 return
             response.headers[hdrs.VARY] = hdrs.ORIGIN
             if self.admits(request):

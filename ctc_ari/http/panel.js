@@ -11,10 +11,8 @@ addEventListener('message', ({ source, origin, data }) => {
   for (const name of ['lang', 'theme']) if (data[name]) panel.setAttribute(name, data[name]);
   panel.setAttribute('session', data.session);
 });
-for (const name of ['call-started', 'call-offered', 'call-answered', 'call-ended', 'call-logged', 'session-needed']) {
-  addEventListener(`ctc:${name}`, ({ detail }) => {
-    if (crm) window.opener?.postMessage({ type: 'ctc:event', name, detail }, crm);
-  });
-}
+addEventListener('ctc:event', ({ detail: { name, detail } }) => {
+  if (crm) window.opener?.postMessage({ type: 'ctc:event', name, detail }, crm);
+});
 // Nothing secret is said here.
 window.opener?.postMessage({ type: 'ctc:window-ready' }, '*');

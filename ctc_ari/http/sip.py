@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 import structlog
 from aiohttp import WSMsgType, hdrs, web
+from prometheus_client import Gauge
 
 from ctc_ari.config import WebRtc
 from ctc_ari.directory import Principal
@@ -95,6 +96,8 @@ class Sip:
         self._tickets: dict[str, _Ticket] = {}
         #: Account -> how its one connection is told to end.
         self._open: dict[str, asyncio.Future[tuple[int, bytes]]] = {}
+        phones = Gauge("ctc_browser_phones", "Browsers connected as phones now.", registry=services.registry)
+        phones.set_function(lambda: len(self._open))
 
     def routes(self) -> list[web.RouteDef]:
         """POST for the ticket, GET as every WebSocket begins."""

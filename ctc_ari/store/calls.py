@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
-import msgspec
 import structlog
 
 from ctc_ari.calls.ids import is_call_id
@@ -17,11 +16,22 @@ from ctc_ari.calls.model import Call, Contact, owner_of
 from ctc_ari.calls.ports import Happening
 from ctc_ari.errors import AgentBusy, ConfigError, DatabaseUnreachable
 from ctc_ari.outbox import Subscriptions
-from ctc_ari.store.contacts import BY_CONVERSATION
+from ctc_ari.store.backlog import Backlog
+from ctc_ari.store.call_rows import (
+    ADD,
+    CHANNELS,
+    FIND,
+    LOAD_LIVE,
+    LOAD_RECENT,
+    SAVE,
+    addition_columns,
+    change_columns,
+    contact_of,
+    decode_call,
+)
 from ctc_ari.store.log import log_ended
-from ctc_ari.store.outbox import message_columns
 from ctc_ari.store.pool import Pool, acquire, connect, database_errors
-from ctc_ari.store.spool import Spool, Spooled
+from ctc_ari.store.spool import Spool
 
 __all__ = ["PostgresCallStore"]
 
@@ -36,119 +46,8 @@ LINGER_SECONDS = 0.05
 URGENT_SECONDS = 0.005
 #: Seconds after which a start says again that what an earlier process left is not written yet.
 RECOVER_SECONDS = 60.0
-#: Changes that the database has not taken after so many seconds go to the disk meanwhile.
-SPOOL_AFTER = 0.2
 
-#: One row per call, whatever number of calls arrive together; those whose agent has a live call are left out.
-_ADD = f"""
-with incoming as (
-    select * from unnest(
-        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-        $10::float8[], $11::text[], $12::text[], $13::text[]
-    ) as t (
-        id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, snapshot, linkedid,
-        transferred_from
-    )
-), added as (
-    insert into calls (
-        id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, snapshot, linkedid,
-        transferred_from
-    )
-    select id, node, direction, state, phase, agent_email, device, number, contact_id, to_timestamp(created_at),
-           snapshot::jsonb, linkedid, transferred_from
-    from incoming
-    on conflict do nothing
-    returning id, number, contact_id
-)
-select added.id, contact.id as contact_id, contact.name, contact.company, contact.email, contact.url
-from added
-left join lateral (
-    select contacts.id, contacts.name, contacts.company, contacts.email, contacts.url
-    from contact_numbers join contacts on contacts.id = contact_numbers.contact_id
-    where contact_numbers.number = added.number and added.contact_id is null
-    order by {BY_CONVERSATION}
-    limit 1
-) contact on true
-"""  # noqa: S608 -- made of constants
-
-#: The newest state of each call, whatever happened on the way there, and what webhooks are told of it: once, because
-#: what stands in the journal already is not told again. An ended call is inserted if need be: an insert that was never
-#: confirmed may be carried out after this, and must then find it ended. So may an update: what has ended stays ended.
-#: What comes of a transfer goes on without waiting for its row, which is made here.
-_SAVE = """
-with changed as (
-    select id, node, direction, state, phase, agent_email, device, number, contact_id,
-           to_timestamp(created_at) as created_at, to_timestamp(agent_answered_at) as agent_answered_at,
-           to_timestamp(answered_at) as answered_at, to_timestamp(ended_at) as ended_at, end_reason, ended_by,
-           snapshot::jsonb as snapshot, linkedid, transferred_from
-    from unnest(
-        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-        $10::float8[], $11::text[], $12::text[], $13::text[], $14::float8[], $15::float8[], $16::float8[], $17::text[],
-        $18::text[]
-    ) as t (
-        id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, snapshot, linkedid,
-        transferred_from, agent_answered_at, answered_at, ended_at, end_reason, ended_by
-    )
-), going_on as (
-    update calls set
-        state = changed.state, phase = changed.phase, contact_id = changed.contact_id,
-        agent_email = changed.agent_email, device = changed.device,
-        agent_answered_at = changed.agent_answered_at, answered_at = changed.answered_at,
-        snapshot = changed.snapshot, updated_at = now()
-    from changed
-    where calls.id = changed.id and changed.state <> 'ended' and changed.transferred_from is null
-        and calls.state <> 'ended'
-    returning calls.id
-), ended_or_handed_over as (
-    insert into calls (
-        id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, agent_answered_at,
-        answered_at, ended_at, end_reason, ended_by, snapshot, linkedid, transferred_from
-    )
-    select id, node, direction, state, phase, agent_email, device, number, contact_id, created_at, agent_answered_at,
-           answered_at, ended_at, end_reason, ended_by, snapshot, linkedid, transferred_from
-    from changed where state = 'ended' or transferred_from is not null
-    on conflict (id) do update set
-        state = excluded.state, phase = excluded.phase, contact_id = excluded.contact_id,
-        agent_email = excluded.agent_email, device = excluded.device,
-        agent_answered_at = excluded.agent_answered_at, answered_at = excluded.answered_at,
-        ended_at = excluded.ended_at, end_reason = excluded.end_reason, ended_by = excluded.ended_by,
-        snapshot = excluded.snapshot, updated_at = now()
-    where calls.state <> 'ended' or excluded.state = 'ended'
-    returning id
-), saved as (
-    select id from going_on union all select id from ended_or_handed_over
-), journal as (
-    insert into call_journal (call_id, seq, at, event)
-    select t.call_id, t.seq, to_timestamp(t.at), t.event
-    from unnest($19::text[], $20::int[], $21::float8[], $22::text[]) as t (call_id, seq, at, event)
-    join saved on saved.id = t.call_id
-    on conflict do nothing
-    returning call_id, seq
-)
-insert into webhook_deliveries (webhook_id, call_id, seq, type, payload)
-select t.webhook_id, t.call_id, t.seq, t.type, t.payload
-from unnest($23::text[], $24::text[], $25::int[], $26::text[], $27::text[])
-    with ordinality as t (webhook_id, call_id, seq, type, payload, position)
-join journal on journal.call_id = t.call_id and journal.seq = t.seq
-order by t.position
-on conflict do nothing
-"""
-
-_CHANNELS = """
-insert into call_channels (channel, call_id) select * from unnest($1::text[], $2::text[]) on conflict do nothing
-"""
-
-_LOAD_LIVE = """
-select snapshot, coalesce((select max(seq) from call_journal where call_id = calls.id), 0) as seq
-from calls where node = $1 and state <> 'ended' order by created_at
-"""
-_LOAD_RECENT = "select snapshot from calls where node = $1 and state = 'ended' and created_at >= $2 order by created_at"
-_FIND = "select snapshot from calls where id = $1"
 _PROBE = "select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off'"
-
-_encode = msgspec.json.Encoder().encode
-_decode: msgspec.json.Decoder[Call] = msgspec.json.Decoder(Call)
-
 
 _Work = Callable[["asyncpg.Connection[asyncpg.Record]"], Awaitable[None]]
 
@@ -180,7 +79,7 @@ class PostgresCallStore:
         """Without a spool, changes that the database has not taken end with the process."""
         self._pool = pool
         self._url = url
-        self._spool = spool
+        self._backlog = None if spool is None else Backlog(spool)
         #: Who is told of what, besides the journal.
         self._subscriptions = subscriptions
         self._additions: list[_Addition] = []
@@ -189,10 +88,6 @@ class PostgresCallStore:
         self._writing: dict[str, tuple[Call, list[Happening]]] = {}
         #: Channels with names of their own, and whose they are.
         self._channels: dict[str, str] = {}
-        #: How many changes there were, how many of them are in the database, and how many are on the disk.
-        self._made = self._written = self._spooled = 0
-        #: Those that are not in the database, by number, with the time they came.
-        self._unwritten: list[tuple[int, float, Spooled]] = []
         self._to_add = asyncio.Event()
         self._to_save = asyncio.Event()
         self._saved = asyncio.Event()
@@ -228,10 +123,8 @@ class PostgresCallStore:
         """Write this state, at once or with others: the newest of a call, and all that happened to it."""
         _, before = self._changes.get(call.id, (call, []))
         self._changes[call.id] = (call, [*before, *happenings])
-        self._made += 1
-        if self._spool is not None:
-            waits = self._made, asyncio.get_running_loop().time(), Spooled.of(call, happenings)
-            self._unwritten.append(waits)
+        if self._backlog is not None:
+            self._backlog.add(call, happenings)
         for _, leg in call.legs:
             if leg.channel and leg.channel != call.linkedid and not is_call_id(owner_of(leg.channel)):
                 self._channels[leg.channel] = call.id
@@ -245,14 +138,14 @@ class PostgresCallStore:
     async def load_live(self, node: str) -> list[tuple[Call, int]]:
         """Calls of this node whose outcome was open when last written, with the last position in their journal."""
         async with acquire(self._pool) as connection:
-            rows = await connection.fetch(_LOAD_LIVE, node)
-        return [(_decode.decode(row["snapshot"]), row["seq"]) for row in rows]
+            rows = await connection.fetch(LOAD_LIVE, node)
+        return [(decode_call(row["snapshot"]), row["seq"]) for row in rows]
 
     async def load_recent(self, node: str, since: float) -> list[Call]:
         """Ended calls created since that Unix time."""
         async with acquire(self._pool) as connection:
-            rows = await connection.fetch(_LOAD_RECENT, node, datetime.fromtimestamp(since, UTC))
-        return [_decode.decode(row["snapshot"]) for row in rows]
+            rows = await connection.fetch(LOAD_RECENT, node, datetime.fromtimestamp(since, UTC))
+        return [decode_call(row["snapshot"]) for row in rows]
 
     async def find(self, call_id: str) -> Call | None:
         """Any call; a change that is still on its way is seen already."""
@@ -260,8 +153,8 @@ class PostgresCallStore:
             if call_id in changes:
                 return changes[call_id][0]
         async with acquire(self._pool) as connection:
-            row = await connection.fetchrow(_FIND, call_id)
-        return _decode.decode(row["snapshot"]) if row else None
+            row = await connection.fetchrow(FIND, call_id)
+        return decode_call(row["snapshot"]) if row else None
 
     async def probe(self) -> str | None:
         """None when the database takes writes, else what is wrong."""
@@ -279,25 +172,23 @@ class PostgresCallStore:
     async def run(self) -> None:
         """Write until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep(self._to_add, ADD, addition_columns([]), self._add_waiting), name="store-add")
             tasks.create_task(
-                self._keep(self._to_add, _ADD, _addition_columns([]), self._add_waiting), name="store-add"
-            )
-            tasks.create_task(
-                self._keep(self._to_save, _SAVE, self._change_columns({}), self._save_waiting), name="store-save"
+                self._keep(self._to_save, SAVE, self._change_columns({}), self._save_waiting), name="store-save"
             )
             tasks.create_task(self._watch(), name="store-watch")
-            if self._spool is not None:
-                tasks.create_task(self._keep_spool(self._spool), name="store-spool")
+            if self._backlog is not None:
+                tasks.create_task(self._backlog.keep(lambda: self._writable), name="store-spool")
 
     async def recover(self) -> None:
         """Write what an earlier process could not, however long the database is away; before calls are loaded."""
-        left = await asyncio.to_thread(self._spool.read) if self._spool else []
-        if not left:
+        left = await self._backlog.left() if self._backlog else []
+        if self._backlog is None or not left:
             return
         log.info("writing what the database could not be given", changes=len(left))
         for entry in left:
             self.save(*entry.restored())
-        self._spooled = self._made
+        self._backlog.is_on_disk()
         while self._changes or self._writing:
             await self.flush(RECOVER_SECONDS)
 
@@ -365,7 +256,9 @@ class PostgresCallStore:
             return
         try:
             with database_errors():
-                rows = await connection.fetch(_ADD, *_addition_columns(additions), timeout=ADD_DEADLINE)
+                rows = await connection.fetch(
+                    ADD, *addition_columns([addition.call for addition in additions]), timeout=ADD_DEADLINE
+                )
         except (DatabaseUnreachable, asyncpg.PostgresError):
             self._additions = additions + self._additions
             raise
@@ -377,7 +270,7 @@ class PostgresCallStore:
             if row is None:
                 addition.committed.set_exception(AgentBusy())
             else:
-                addition.committed.set_result(_contact(row))
+                addition.committed.set_result(contact_of(row))
 
     async def _wait_for_ends(self) -> None:
         """An agent's next call must not meet the row of her last one still live."""
@@ -403,7 +296,7 @@ class PostgresCallStore:
             self._hurrying.cancel()
             self._hurrying = None
         changes, self._changes = self._changes, {}
-        made = self._made
+        made = self._backlog.made if self._backlog else 0
         self._to_save.clear()
         self._writing = changes
         try:
@@ -415,7 +308,8 @@ class PostgresCallStore:
         finally:
             self._writing = {}
             self._saved.set()
-        self._written = made
+        if self._backlog is not None:
+            self._backlog.written = made
         if self._subscriptions is not None:
             self._subscriptions.enqueued()
 
@@ -426,56 +320,20 @@ class PostgresCallStore:
         columns = self._change_columns(changes)
         ended = [call for call, _ in changes.values() if not call.live]
         if not ended and not self._channels:
-            await connection.execute(_SAVE, *columns, timeout=ADD_DEADLINE)
+            await connection.execute(SAVE, *columns, timeout=ADD_DEADLINE)
             return
         channels = dict(self._channels)
         async with asyncio.timeout(ADD_DEADLINE), connection.transaction():
-            await connection.execute(_SAVE, *columns)
+            await connection.execute(SAVE, *columns)
             if channels:
-                await connection.execute(_CHANNELS, list(channels), list(channels.values()))
+                await connection.execute(CHANNELS, list(channels), list(channels.values()))
             await log_ended(connection, ended)
         for channel in channels:
             self._channels.pop(channel, None)
 
     def _change_columns(self, changes: dict[str, tuple[Call, list[Happening]]]) -> list[list[Any]]:
         happenings = [happening for _, happened in changes.values() for happening in happened]
-        return [
-            *_state_columns([call for call, _ in changes.values()]),
-            *_journal_columns(happenings),
-            *message_columns(self._subscriptions, happenings),
-        ]
-
-    async def _keep_spool(self, spool: Spool) -> None:
-        """What waits for the database is on the disk within moments, and goes from there when the database has it."""
-        loop = asyncio.get_running_loop()
-        try:
-            while True:
-                await asyncio.sleep(LINGER_SECONDS)
-                await self._spool_once(spool, loop.time() - (SPOOL_AFTER if self._writable else 0.0))
-        finally:
-            self._forget_written()
-            rest = [entry for number, _, entry in self._unwritten if number > self._spooled]
-            if rest:
-                #: The process ends before the database is back.
-                spool.append(rest)
-
-    def _forget_written(self) -> None:
-        if self._unwritten and self._unwritten[0][0] <= self._written:
-            self._unwritten = [each for each in self._unwritten if each[0] > self._written]
-
-    async def _spool_once(self, spool: Spool, before: float) -> None:
-        self._forget_written()
-        try:
-            if self._spooled and self._written >= self._spooled:
-                self._spooled = 0
-                await asyncio.to_thread(spool.clear)
-            waiting = [each for each in self._unwritten if each[0] > self._spooled]
-            if waiting and waiting[0][1] <= before:
-                await asyncio.to_thread(spool.append, [entry for _, _, entry in waiting])
-                self._spooled = waiting[-1][0]
-        except OSError as error:
-            log.error("changes cannot be written to the disk", why=error.strerror, calls=self.unsaved)
-            await asyncio.sleep(RETRY_SECONDS)
+        return change_columns([call for call, _ in changes.values()], happenings, self._subscriptions)
 
     def _keep_unsaved(self, changes: dict[str, tuple[Call, list[Happening]]]) -> None:
         newer, self._changes = self._changes, changes
@@ -483,51 +341,3 @@ class PostgresCallStore:
             _, before = changes.get(call_id, (call, []))
             changes[call_id] = (call, [*before, *happenings])
         self._to_save.set()
-
-
-def _contact(row: asyncpg.Record) -> Contact | None:
-    if row["contact_id"] is None:
-        return None
-    return Contact(row["contact_id"], row["name"], row["company"], row["email"], row["url"])
-
-
-def _addition_columns(additions: Sequence[_Addition]) -> list[list[Any]]:
-    return _call_columns([addition.call for addition in additions])
-
-
-def _state_columns(calls: Sequence[Call]) -> list[list[Any]]:
-    return [
-        *_call_columns(calls),
-        [call.agent_answered_at for call in calls],
-        [call.answered_at for call in calls],
-        [call.ended_at for call in calls],
-        [call.end_reason.value if call.end_reason else None for call in calls],
-        [call.ended_by for call in calls],
-    ]
-
-
-def _call_columns(calls: Sequence[Call]) -> list[list[Any]]:
-    return [
-        [call.id for call in calls],
-        [call.node for call in calls],
-        [call.direction for call in calls],
-        [call.state.value for call in calls],
-        [call.phase.value for call in calls],
-        [call.agent.email for call in calls],
-        [call.device for call in calls],
-        [call.number for call in calls],
-        [call.contact.id if call.contact else None for call in calls],
-        [call.created_at for call in calls],
-        [_encode(call).decode() for call in calls],
-        [call.linkedid for call in calls],
-        [call.transferred_from for call in calls],
-    ]
-
-
-def _journal_columns(happenings: Sequence[Happening]) -> list[list[Any]]:
-    return [
-        [happening.call.id for happening in happenings],
-        [happening.seq for happening in happenings],
-        [happening.at for happening in happenings],
-        [happening.event for happening in happenings],
-    ]

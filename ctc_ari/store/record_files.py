@@ -46,13 +46,23 @@ class RecordFiles:
     """Follows both files below Asterisk's log folder, if it is on this machine. Reading one again adds nothing."""
 
     def __init__(
-        self, pool: Pool, folder: Path, state: Path, *, not_written: Callable[[], None] = lambda: None
+        self,
+        pool: Pool,
+        folder: Path,
+        state: Path,
+        *,
+        not_written: Callable[[], None] = lambda: None,
+        remove: bool = True,
     ) -> None:
-        """`state` keeps how far each was read; `not_written` is told that Asterisk does not reach the database."""
+        """`state` keeps how far each was read; `not_written` is told that Asterisk does not reach the database.
+
+        With `remove`, a large file that is in the database to its end goes.
+        """
         self._pool = pool
         self._folder = folder
         self._state = state
         self._not_written = not_written
+        self._remove = remove
         self._places: dict[str, _Place] = {}
         self._told_at = 0.0
         #: What happened in a channel up to then is in the database, if Asterisk writes files here. Unix seconds.
@@ -118,8 +128,10 @@ class RecordFiles:
     def _keep(self, path: Path, place: _Place) -> None:
         """After a crash some of it is read again, which does no harm."""
         with contextlib.suppress(OSError):
-            if place.offset >= REMOVED_ABOVE and path.stat().st_size == place.offset:
+            if self._remove and place.offset >= REMOVED_ABOVE and path.stat().st_size == place.offset:
                 path.unlink()
+                #: The next one may have the same inode.
+                place.offset = 0
             partial = self._state.with_suffix(".part")
             partial.write_bytes(msgspec.json.encode(self._places))
             partial.replace(self._state)

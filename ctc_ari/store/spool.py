@@ -67,6 +67,13 @@ class Spool:
         except OSError as error:
             raise SetupError(f"database.data_dir: {error.filename or folder}: {error.strerror}") from None
 
+    @property
+    def size(self) -> int:
+        """Bytes that are in it; 0 when the database has everything."""
+        with contextlib.suppress(OSError, ValueError):
+            return os.fstat(self._file.fileno()).st_size
+        return 0
+
     def append(self, entries: Iterable[Spooled]) -> None:
         """On the disk when this returns. Raises OSError."""
         self._file.seek(0, os.SEEK_END)

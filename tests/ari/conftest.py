@@ -66,8 +66,10 @@ class Watched:
     gateway: Gateway
     snapshots: list[Snapshot] = field(default_factory=list)
     inputs: list[tuple[str, Heard]] = field(default_factory=list)
+    #: Whether each request was answered.
+    timed: list[bool] = field(default_factory=list)
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> float:
+    async def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> float:
         """Seconds until it held."""
         before = time.monotonic()
         while not condition():
@@ -76,7 +78,7 @@ class Watched:
             await asyncio.sleep(0.02)
         return time.monotonic() - before
 
-    async def connected(self, seconds: float = 10.0) -> float:
+    async def connected(self, seconds: float = 20.0) -> float:
         """Seconds until calls could be placed."""
         return await self.until(lambda: self.gateway.connected, seconds)
 
@@ -86,15 +88,17 @@ async def gateway(config: Asterisk) -> AsyncIterator[Watched]:
     """A gateway that is kept connected until the block ends."""
     snapshots: list[Snapshot] = []
     inputs: list[tuple[str, Heard]] = []
+    timed: list[bool] = []
     made = Gateway(
         config.nodes[0],
         config,
         feed=lambda channel, heard: inputs.append((channel, heard)),
         reconcile=snapshots.append,
+        timed=lambda seconds, answered: timed.append(answered and seconds > 0),
     )
     task = asyncio.create_task(made.run())
     try:
-        yield Watched(made, snapshots, inputs)
+        yield Watched(made, snapshots, inputs, timed)
     finally:
         task.cancel()
         await asyncio.wait([task])

@@ -82,6 +82,7 @@ async def test_it_connects_compares_and_carries_out_requests_in_order(pbx: Pbx, 
         call = call_of(app, pbx.phone)
         assert await perform(at, call, Originate(25), CreateBridge(), CreateLeg("customer")) == [200, 200, 200]
         await at.until(lambda: (f"{call.id}.c", LegReady("")) in at.inputs)
+        assert at.timed == [True, True, True]
         assert await perform(at, call, Originate(25), CreateLeg("customer")) == [409, 409]
         assert await perform(at, call, HangUpLeg("customer"), HangUpLeg("agent"), DestroyBridge()) == [204, 204, 204]
         await at.until(lambda: gone(at) == [call.id, f"{call.id}.c"])
@@ -165,8 +166,8 @@ async def test_a_silent_asterisk_is_noticed_within_seconds_and_so_is_its_return(
     async with gateway(named(pbx, app, transport=transport)) as at:
         await at.connected()
         with pbx.frozen():
-            await at.until(lambda: not at.gateway.connected, 5.0)
-            await at.until(lambda: at.gateway.trouble is not None, 5.0)
+            await at.until(lambda: not at.gateway.connected)
+            await at.until(lambda: at.gateway.trouble is not None)
         await at.connected()
         assert at.gateway.trouble is None
         assert len(at.snapshots) == 2
@@ -182,9 +183,10 @@ async def test_a_request_that_a_silent_asterisk_swallows_is_told_so_and_the_conn
         await at.connected()
         with pbx.frozen():
             asked = asyncio.create_task(perform(at, call, DestroyBridge()))
-            await at.until(lambda: at.gateway.behind > 0.2, 5.0)
+            await at.until(lambda: at.gateway.behind > 0.2)
             assert await asked == [None]
-            await at.until(lambda: not at.gateway.connected, 1.0)
+            assert at.timed == [False]
+            await at.until(lambda: not at.gateway.connected)
         await at.connected()
 
 
@@ -199,7 +201,7 @@ async def test_replaced_by_another_service_it_stands_by_and_takes_over_when_the_
             assert not first.gateway.connected
             assert second.gateway.connected
             assert (len(first.snapshots), len(second.snapshots)) == (1, 1), "they do not take it from each other"
-        await first.connected(8.0)
+        await first.connected()
         assert first.gateway.trouble is None
 
 
@@ -220,7 +222,7 @@ async def test_it_takes_over_the_calls_that_another_service_leaves_behind(
             await asyncio.sleep(2.5)
             assert second.gateway.connected, "nobody takes it from one who lives"
             assert (len(first.snapshots), len(second.snapshots)) == (1, 1)
-        await first.connected(8.0)
+        await first.connected()
         assert f"{call.id}.c" in first.snapshots[-1].channels
         assert bridge_id(call.id) in first.snapshots[-1].bridges
         assert await perform(first, call, HangUpLeg("customer"), DestroyBridge()) == [204, 204]
@@ -233,10 +235,10 @@ async def test_asterisk_crashes_and_starts_again_then_it_is_a_new_one(pbx: Pbx, 
         await at.connected()
         before = at.gateway.started
         await pbx.kill()
-        await at.until(lambda: not at.gateway.connected, 3.0)
+        await at.until(lambda: not at.gateway.connected)
         assert await perform(at, call_of(app), CreateBridge()) == [NOT_SENT]
         await pbx.start()
-        await at.connected(20.0)
+        await at.connected()
         assert at.gateway.started != before
         assert at.snapshots[-1].asterisk_started == at.gateway.started
         assert await perform(at, call_of(app), DestroyBridge()) == [404]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Browser, BrowserContext
@@ -11,13 +11,6 @@ from tests.browser.chromium import launched
 from tests.browser.stage import Stage, stage
 from tests.integration.world import exchange
 from tests.store import databases
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[databases.Server]:
-    """PostgreSQL."""
-    with databases.server() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

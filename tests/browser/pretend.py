@@ -42,9 +42,9 @@ def past(name: str | None, number: str, direction: str, minutes: int, talk: int,
     while hour < 0:
         hour, day = hour + 24, day - 1
     return {
-        "id": f"past-{minutes}", "direction": direction, "number": number,
-        "contact": {"id": f"c-{minutes}", "name": name} if name else None,
-        "disposition": "answered" if talk else "no_answer", "talk_seconds": talk,
+        "id": f"past-{minutes}", "calls": [f"past-{minutes}"], "direction": direction, "number": number,
+        "contact": {"id": f"c-{minutes}", "name": name} if name else None, "agents": [{**ANNA, "talked": talk > 0}],
+        "disposition": "answered" if talk else "no_answer", "talk_seconds": talk, "notes": None, "outcome": None,
         "started_at": f"2026-03-{day:02}T{hour:02}:{minute:02}:00.000Z", **more,
     }  # fmt: skip
 
@@ -53,7 +53,7 @@ RECENT = [
     past("Grace Hopper", "+442079460011", "outbound", 12, 251),
     past("Katherine Johnson", "+442079460012", "inbound", 47, 0, disposition="missed"),
     past(None, "+442079460013", "inbound", 95, 62),
-    past("Ada Lovelace, Analytical Engines Ltd", "+442079460014", "outbound", 160, 0, disposition="customer_busy"),
+    past("Ada Lovelace, Analytical Engines Ltd", "+442079460014", "outbound", 160, 0, disposition="busy"),
     past("Søren Żółć-Åkesson", "+442079460015", "inbound", 1300, 1804),
 ]
 CONTACTS = [
@@ -77,6 +77,8 @@ class Pretend:
     device: str = "web"
     #: Path below /api/v1 -> status and body of a refusal.
     refuses: dict[str, tuple[int, str]] = field(default_factory=dict)
+    #: Part of the service -> what /readyz says of it.
+    parts: dict[str, str] = field(default_factory=lambda: {"asterisk": "ok", "database": "ok"})
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     _events: WebSocketRoute | None = None
     _sip: WebSocketRoute | None = None
@@ -107,10 +109,30 @@ class Pretend:
         assert self._sip
         await self._sip.close(code=code)
 
+    def ring(self, name: str) -> None:
+        """The browser phone is called, and the service tells of no call (RFC 3261, 13.1)."""
+        assert self._sip
+        lines = (
+            "INVITE sip:web-1001@browser.invalid;transport=ws SIP/2.0",
+            "Via: SIP/2.0/WS 127.0.0.1:9;branch=z9hG4bKpretend",
+            "Max-Forwards: 70",
+            f'From: "{name}" <sip:1003@ctc.invalid>;tag=pretend',
+            "To: <sip:web-1001@ctc.invalid>",
+            "Contact: <sip:ctc@127.0.0.1:9;transport=ws>",
+            "Call-ID: pretend",
+            "CSeq: 1 INVITE",
+            "Content-Length: 0",
+        )
+        self._sip.send("\r\n".join([*lines, "", ""]))
+
     async def answer(self, route: Route) -> None:
         """REST, and the page's own files."""
         request = route.request
         path = urlsplit(request.url).path
+        if path == "/readyz":
+            ready = {*self.parts.values()} == {"ok"}
+            await route.fulfill(json={"ready": ready, "parts": self.parts}, status=200 if ready else 503)
+            return
         if not path.startswith("/api/"):
             await self._file(route, path)
             return
@@ -120,7 +142,9 @@ class Pretend:
             status, code = self.refuses[name]
             await route.fulfill(status=status, json={"code": code, "detail": code, "status": status})
             return
-        wanted = parse_qs(urlsplit(request.url).query).get("q", [""])[0].lower()
+        query = parse_qs(urlsplit(request.url).query)
+        wanted = query.get("q", [""])[0].lower()
+        dispositions = query.get("disposition", ())
         bodies: dict[str, Any] = {
             "sessions/current": {"agent": ANNA, "device": self.device},
             "sip-tickets": {
@@ -129,7 +153,10 @@ class Pretend:
             },
             "contacts": {"contacts": CONTACTS, "next": None},
             "agents": {"agents": [agent for agent in AGENTS if wanted in str(agent).lower()], "next": None},
-            "call-log": {"calls": self.recent, "next": None},
+            "call-log": {
+                "calls": [each for each in self.recent if not dispositions or each["disposition"] in dispositions],
+                "next": None,
+            },
         }  # fmt: skip
         await route.fulfill(json=bodies.get(name, {}), status=200)
 
@@ -157,6 +184,8 @@ class Pretend:
 
     def sip(self, socket: WebSocketRoute) -> None:
         """/sip: whoever registers is welcome."""
+        if "sip" in self.refuses:
+            return
         self._sip = socket
 
         def answer(message: str | bytes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from math import pi, sin
@@ -27,6 +27,7 @@ from tests.store import databases
 __all__ = ["CUSTOMER", "DID", "MICROPHONE", "SPY", "Stage", "Window", "crm", "microphone", "stage"]
 
 HERE = Path(__file__).parent
+Pages = dict[str, Callable[[], Awaitable[web.Response]]]
 #: Hertz: what the customer plays, and what the browser's microphone picks up.
 CUSTOMER, MICROPHONE = 1000.0, 600.0
 #: Whoever calls this number is rung through to Ines, whose desk phone nobody picks up.
@@ -104,6 +105,17 @@ class Window:
         """The panel can place calls from where it is."""
         await self.says("Ready", timeout)
 
+    async def line(self, *wanted: str, timeout: float = 4.0) -> None:
+        """Wait until the telephone in this window does that (`rings`, `talks`, …)."""
+        try:
+            await self.page.wait_for_function(
+                "(wanted) => wanted.includes(document.querySelector('ctc-panel').state?.line)",
+                arg=[*wanted],
+                timeout=timeout * 1000,
+            )
+        except PlaywrightError:
+            raise AssertionError(f"never {wanted}: {await self.state()}, {self.complaints}") from None
+
     async def state(self) -> dict[str, Any]:
         """What the panel holds for true."""
         found: dict[str, Any] = await self.page.evaluate("document.querySelector('ctc-panel').state")
@@ -136,6 +148,8 @@ class Stage:
     customer: phones.Baresip
     crm: str
     browser: Browser
+    #: What else the CRM's web server answers, by path.
+    pages: Pages = field(default_factory=dict)
 
     async def session(self, agent: str = "anna") -> str:
         """As the CRM's server gets it."""
@@ -193,9 +207,14 @@ def microphone(folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def crm(port: int) -> AsyncIterator[str]:
+async def crm(port: int, pages: Pages) -> AsyncIterator[str]:
     """A CRM's web server with a strict policy; yields its origin."""
     app = web.Application()
+
+    async def page(request: web.Request) -> web.Response:
+        if request.path not in pages:
+            raise web.HTTPNotFound
+        return await pages[request.path]()
 
     async def serve(request: web.Request) -> web.Response:
         name = request.match_info["name"] or "crm.html"
@@ -211,6 +230,7 @@ async def crm(port: int) -> AsyncIterator[str]:
         )
 
     app.router.add_get(r"/{name:|crm\.css|crm\.js}", serve)
+    app.router.add_route("*", "/{path:.+}", page)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
@@ -222,14 +242,15 @@ async def crm(port: int) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def stage(pbx: Exchange, server: databases.Server, folder: Path) -> AsyncIterator[Stage]:
-    """Everything, with Anna, who has a desk phone that answers and may use her browser."""
+    """Everything, with Anna, who has a desk phone that answers and may use her browser, and Wanda, who usually does."""
     assert SCRIPT.exists(), "the panel was not built: run scripts/install.py again"
     called = number("answers").removeprefix("+")
     async with AsyncExitStack() as stack:
         customer = await stack.enter_async_context(
             phones.baresip_phone(called, tone=CUSTOMER, answer=True, port=pbx.callers[0])
         )
-        origin = await stack.enter_async_context(crm(phones.free_port()))
+        pages: Pages = {}
+        origin = await stack.enter_async_context(crm(phones.free_port(), pages))
         desk = await stack.enter_async_context(
             world(
                 pbx,
@@ -243,5 +264,7 @@ async def stage(pbx: Exchange, server: databases.Server, folder: Path) -> AsyncI
         )
         await desk.hire("anna", f"sip:answers@127.0.0.1:{pbx.agents.port}")
         await desk.hire("ines", f"sip:rings@127.0.0.1:{pbx.agents.port}")
+        await desk.hire("wanda", f"sip:rings@127.0.0.1:{pbx.agents.port}")
+        await desk.api("PATCH", f"/api/v1/agents/{email('wanda')}", json={"device": "web"})
         browser = await stack.enter_async_context(launched(microphone=microphone(folder)))
-        yield Stage(desk, customer, origin, browser)
+        yield Stage(desk, customer, origin, browser, pages)

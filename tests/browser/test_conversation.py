@@ -187,6 +187,28 @@ async def test_a_refused_microphone_is_told_and_nothing_pretends_to_work(crm: St
         await window.says("The browser may not use the microphone")
 
 
+async def test_an_unplugged_microphone_is_told_and_the_next_one_is_taken(crm: Stage, context: BrowserContext) -> None:
+    window, _ = await talking(crm, context)
+    await window.page.evaluate(
+        """() => {
+            const devices = navigator.mediaDevices;
+            devices.getUserMedia = () => Promise.reject(new DOMException('', 'NotFoundError'));
+            const { track } = window.connections.at(-1).getSenders()[0];
+            track.stop();
+            track.dispatchEvent(new Event('ended'));
+        }"""
+    )
+    await window.says("No microphone was found")
+    await window.page.evaluate(
+        """() => {
+            delete navigator.mediaDevices.getUserMedia;
+            navigator.mediaDevices.dispatchEvent(new Event('devicechange'));
+        }"""
+    )
+    await window.panel.get_by_text("No microphone was found").wait_for(state="detached")
+    assert (await customer_hears(crm)).has(MICROPHONE)
+
+
 async def test_a_page_of_another_origin_cannot_ride_along(crm: Stage, context: BrowserContext) -> None:
     session = await crm.session()
     page = await context.new_page()

@@ -71,7 +71,7 @@ async def test_a_newcomer_talks_holds_transfers_and_sees_it(tmp_path: Path) -> N
         page = window.page
         await page.get_by_role("link", name="Grace Hopper").click()
         await page.get_by_role("button", name="Call +44 20 7946 0001").click()
-        await window.mode("talking")
+        await window.mode("talking", PATIENCE / 1000)
         #: She says hello, asks for a name, and repeats what she hears.
         assert (await window.hears(1.5))["level"] > 0.001
         await window.until_hears(MICROPHONE, timeout=20)
@@ -84,9 +84,9 @@ async def test_a_newcomer_talks_holds_transfers_and_sees_it(tmp_path: Path) -> N
         await window.control("transfer")
         await window.panel.locator("input").fill("alice")
         await window.press("Ask first: Alice")
-        await window.says("talks with you")
+        await window.says("talks with you", PATIENCE / 1000)
         #: Alice's phone sends back what it hears.
-        await window.until_hears(MICROPHONE, timeout=8)
+        await window.until_hears(MICROPHONE, timeout=20)
         await window.control("complete")
         await window.mode("wrap_up")
         await shows(page_of(window), "With Alice now")
@@ -114,8 +114,8 @@ async def test_a_customer_calls_is_missed_and_is_handed_to_a_colleague(tmp_path:
         await dave.ready(PATIENCE / 1000)
         assert (await terminal.post(there.carrier)).status == 201
         await shows(page_of(carol).locator("h1"), "Grace Hopper")
-        await carol.press("Answer")
-        await carol.mode("talking")
+        await carol.control("answer")
+        await carol.mode("talking", PATIENCE / 1000)
         await carol.until_hears(MICROPHONE, timeout=20)
         await carol.control("recording")
         await shows(page_of(carol), "Recording")
@@ -124,12 +124,12 @@ async def test_a_customer_calls_is_missed_and_is_handed_to_a_colleague(tmp_path:
         await carol.press("Ask first: Dave")
         await shows(page_of(dave).locator("h1"), "Grace Hopper")
         await page_of(dave).get_by_role("button", name="Answer").click()
-        await carol.says("talks with you")
+        await carol.says("talks with you", PATIENCE / 1000)
         await carol.control("complete")
-        await carol.mode("wrap_up")
+        await carol.mode("wrap_up", PATIENCE / 1000)
         await dave.until_hears(MICROPHONE, timeout=20)
         await shows(page_of(dave), "Handed over to you")
-        await dave.press("Hang up")
+        await dave.control("hangup")
 
         for window in (carol, dave):
             await shows(page_of(window).locator(".entry").first, "Transferred to Dave")
@@ -137,10 +137,22 @@ async def test_a_customer_calls_is_missed_and_is_handed_to_a_colleague(tmp_path:
         await plays(page_of(carol).locator("audio"))
         await carol.page.get_by_role("link", name="Calls").click()
         await expect(page_of(carol).locator(".entry")).to_have_count(2, timeout=PATIENCE)
+        async with carol.page.expect_download() as saved:
+            await carol.page.get_by_role("button", name="Save as CSV").click()
+        assert (await (await saved.value).path()).read_text(encoding="utf-8").count("Grace Hopper") == 1
         await carol.page.get_by_label("Outcome").first.select_option(label="Missed, caller gave up")
         await expect(page_of(carol).locator(".entry")).to_have_count(1, timeout=PATIENCE)
+
+        await carol.page.goto(f"{there.page}/#/numbers/+447700900199")
+        await carol.page.get_by_label("Name of the new contact").fill("Radia Perlman")
+        await carol.page.get_by_role("button", name="Save as contact").click()
+        await shows(page_of(carol).locator("h1"), "Radia Perlman")
+        await shows(carol.page.locator("#contacts"), "Radia Perlman")
         assert not carol.complaints + dave.complaints
         await look_around(browser, there.page)
+    assert "incoming  +442079460007 calls +442079460103" in there.story
+    assert "Margaret Hamilton gave up; Carol missed the call" in there.story
+    assert there.story.endswith("Stopped; nothing is left running.\n")
 
 
 async def look_around(browser: Browser, address: str) -> None:

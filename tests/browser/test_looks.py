@@ -1,6 +1,6 @@
 """Every state of the panel, drawn at a fixed moment: who can use it, and whether it still looks the same.
 
-`CTC_LOOKS=write` draws the pictures in `looks/` anew; `docs/images/panel.png` is made of some of them.
+`CTC_LOOKS=write` draws the pictures in `looks/` anew; `python -m tests.browser.gallery` puts them into `docs/images`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.pretend import CALL, TRANSFER, Pretend, pretend
+from tests.browser.pretend import ANNA, CALL, NOW, TRANSFER, Pretend, pretend
 from tests.panel.modules import installed
 
 LOOKS = Path(__file__).parent / "looks"
@@ -92,10 +92,99 @@ async def refused_call(scene: Pretend) -> None:
     await scene.window.says("Your phone is not registered")
 
 
+async def losing_the_phone(scene: Pretend) -> None:
+    scene.refuses["sip"] = (503, "")
+    await scene.sip_closes(4503)
+    await scene.page.clock.run_for(5000)
+    await scene.window.says("connection to the telephone system is lost")
+
+
+async def without_asterisk(scene: Pretend) -> None:
+    await scene.window.says("The telephone system cannot be reached")
+
+
+async def without_database(scene: Pretend) -> None:
+    await scene.window.says("A call that is up goes on")
+
+
+async def without_microphone(scene: Pretend) -> None:
+    await scene.page.evaluate(
+        """() => {
+            const missing = () => Promise.reject(new DOMException('', 'NotFoundError'));
+            navigator.mediaDevices.getUserMedia = missing;
+        }"""
+    )
+    await scene.window.press("Settings")
+    await scene.window.says("No microphone was found")
+
+
+async def losing_the_sound(scene: Pretend) -> None:
+    while not any(name == "calls/call-1/device" for _, name, _ in scene.asked):
+        await scene.page.clock.run_for(100)
+    await scene.page.clock.run_for(9000)
+    await scene.window.says("its sound is not in this window")
+
+
+async def missed(scene: Pretend) -> None:
+    await scene.window.control("onlyMissed")
+    await scene.window.panel.locator("li").nth(1).wait_for(state="hidden")
+
+
+async def handing_over(scene: Pretend) -> None:
+    scene.tell("transfer_started", **TO_ANNA)
+    await scene.window.says("asks you about a call")
+
+
+async def handed_over(scene: Pretend) -> None:
+    scene.tell("transfer_started", **TO_ANNA)
+    scene.tell("transfer_answered", **{**TO_ANNA, "transfer": {**TO_ANNA["transfer"], "state": "talking"}})
+    await scene.window.says("You are talking with")
+
+
+async def ringing_by_itself(scene: Pretend) -> None:
+    scene.ring("Carol Diaz")
+    await scene.window.panel.locator('[data-mode="idle"]').wait_for()
+    await scene.page.clock.run_for(2000)
+    await scene.window.says("Your phone is ringing")
+
+
+async def unanswered(scene: Pretend) -> None:
+    scene.tell("ended", **{**RINGING, "state": "ended", "ended_at": NOW, "end_reason": "customer_busy"})
+    await scene.window.panel.get_by_role("button", name="Call again").wait_for()
+
+
+async def keeping_notes(scene: Pretend) -> None:
+    scene.refuses["call-log/call-1"] = (404, "call_not_found")
+    await ending(scene)
+    await scene.window.control("save")
+    await scene.window.says("Your notes are kept here")
+
+
+async def popping_out(scene: Pretend) -> None:
+    await scene.page.evaluate("window.open = () => ({ closed: false })")
+    await scene.window.press("Open in a window of its own")
+    await scene.window.says("Your phone is in a window of its own")
+
+
 async def signed_out(scene: Pretend) -> None:
     scene.refuses["sessions/current"] = (401, "unauthorized")
     await scene.page.reload()
     await scene.window.says("You are signed out")
+
+
+BEN = TRANSFER["agent"]
+#: A call of Ben's, on its way to Anna.
+TO_ANNA: dict[str, Any] = {
+    "agent": BEN,
+    "transfer": {**TRANSFER, "to": ANNA["email"], "agent": ANNA, "state": "ringing"},
+}
+SUPERVISED = [
+    {"id": "s1", "agent": BEN, "mode": "listen", "state": "joined"},
+    {"id": "s2", "agent": {**BEN, "name": "Carol Diaz"}, "mode": "whisper", "state": "joined"},
+]
+INBOUND = {**RINGING, "direction": "inbound", "did": "+442079460720"}
+#: An address that is none, of a contact whom somebody else wrote.
+SCRIPT = {"id": "x", "name": HOSTILE, "url": "javascript:alert(1)"}
 
 
 def with_transfer(**changes: Any) -> dict[str, Any]:
@@ -109,13 +198,29 @@ SCENES: dict[str, tuple[list[dict[str, Any]], Setup, dict[str, Any]]] = {
     "search": ([], searching, {}),
     "search-nobody": ([], finding_nobody, {}),
     "keypad": ([], dialling, {}),
-    "offered": ([{**RINGING, "direction": "inbound"}], nothing, {}),
-    "offered-unknown": ([{**RINGING, "direction": "inbound", "contact": None}], nothing, {"device": "desk"}),
+    "missed": ([], missed, {}),
+    "offered": ([INBOUND], nothing, {}),
+    "offered-desk": ([INBOUND], nothing, {"device": "desk"}),
+    "offered-unknown": ([{**INBOUND, "contact": None}], nothing, {}),
+    "offered-withheld": ([{**INBOUND, "contact": None, "number": ""}], nothing, {}),
     "desk-rings": ([{**RINGING, "device": "desk"}], nothing, {"device": "desk"}),
     "customer-rings": ([{**CALL, "state": "ringing_customer", "answered_at": None}], nothing, {}),
     "talking": ([{**CALL, "device": "desk"}], nothing, {"device": "desk"}),
     "muted-recording": ([{**CALL, "device": "desk", "muted": True, "recording": True}], nothing, {"device": "desk"}),
     "held": ([{**CALL, "device": "desk", "held": True}], nothing, {"device": "desk"}),
+    "supervised": (
+        [
+            {
+                **CALL,
+                "device": "desk",
+                "supervisors": SUPERVISED,
+                "contact": {**CALL["contact"], "url": "https://crm.example.com/1"},
+            }
+        ],
+        nothing,
+        {"device": "desk"},
+    ),
+    "sound-elsewhere": ([CALL], losing_the_sound, {"refuses": {"calls/call-1/device": (409, "wrong_state")}}),
     "keys": ([CALL], keys, {}),
     "transfer": ([CALL], transferring, {}),
     "consult-rings": ([with_transfer(state="ringing")], nothing, {}),
@@ -126,14 +231,34 @@ SCENES: dict[str, tuple[list[dict[str, Any]], Setup, dict[str, Any]]] = {
         nothing,
         {"device": "desk"},
     ),
+    "handover": ([], handing_over, {}),
+    "handover-talking": ([], handed_over, {}),
+    "line": ([], ringing_by_itself, {}),
     "notes": ([CALL], ending, {}),
+    "notes-kept": ([CALL], keeping_notes, {}),
+    "unanswered": ([RINGING], unanswered, {}),
     "settings": ([], settings, {}),
     "service-lost": ([{**CALL, "device": "desk"}], losing_the_service, {"device": "desk"}),
+    "asterisk-lost": ([], without_asterisk, {"failing": "asterisk"}),
+    "database-lost": ([{**CALL, "device": "desk"}], without_database, {"device": "desk", "failing": "database"}),
+    "phone-lost": ([], losing_the_phone, {}),
+    "microphone-missing": ([], without_microphone, {}),
     "elsewhere": ([], opened_elsewhere, {}),
+    "popped-out": ([], popping_out, {}),
     "refused": ([], refused_call, {}),
-    "hostile": ([{**CALL, "device": "desk", "contact": {"id": "x", "name": HOSTILE}}], nothing, {"device": "desk"}),
+    "hostile": ([{**CALL, "device": "desk", "contact": SCRIPT}], nothing, {"device": "desk"}),
     "signed-out": ([], signed_out, {}),
 }
+
+
+#: What axe objects to, with the elements.
+AXE = """async () => {
+    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+    const rules = { region: { enabled: false }, 'page-has-heading-one': { enabled: false } };
+    const { violations } = await axe.run(document.querySelector('ctc-panel'), { runOnly: tags, rules });
+    const told = ({ html, any }) => html + (any[0]?.message ?? '');
+    return violations.map(({ id, nodes }) => [id, ...nodes.map(told)]);
+}"""
 
 
 @asynccontextmanager
@@ -143,10 +268,13 @@ async def scene(browser: Browser, name: str, *, width: int = 360, **query: str) 
     async with pretend(browser, viewport={"width": width, "height": 800}, reduced_motion="reduce") as made:
         made.calls, made.device = calls, more.get("device", "web")
         made.recent = more.get("recent", made.recent)
-        made.page.set_default_timeout(5000)
+        made.refuses |= more.get("refuses", {})
+        made.parts |= {more["failing"]: "away"} if "failing" in more else {}
         await made.open(theme="light", **query)
-        await made.window.panel.locator("header").wait_for()
-        if not calls:
+        if calls:
+            there = "[data-mode]:not([data-mode=loading], [data-mode=idle])"
+            await made.window.panel.locator(there).wait_for()
+        elif "failing" not in more:
             await made.window.says("Ready" if query.get("lang", "en") == "en" else "Bereit")
         await setup(made)
         yield made
@@ -155,6 +283,8 @@ async def scene(browser: Browser, name: str, *, width: int = 360, **query: str) 
 
 async def differing(browser: Browser, one: bytes, other: bytes) -> float:
     """The share of pixels that are not alike."""
+    if one == other:
+        return 0.0
     page = await browser.new_page()
     try:
         share: float = await page.evaluate(
@@ -183,38 +313,24 @@ async def differing(browser: Browser, one: bytes, other: bytes) -> float:
 
 
 @pytest.mark.parametrize("name", SCENES)
-async def test_it_looks_as_it_was_drawn(browser: Browser, name: str) -> None:
-    path = LOOKS / f"{name}.png"
+async def test_it_looks_as_it_was_drawn_and_everybody_can_use_it(browser: Browser, name: str) -> None:
+    """In light and dark; WCAG 2.2 AA, as far as axe can tell."""
     async with scene(browser, name) as made:
         await made.page.mouse.move(0, 0)
-        await made.page.clock.run_for(200)
-        picture = await made.window.panel.screenshot(animations="disabled", caret="hide")
-    if os.environ.get("CTC_LOOKS") == "write":
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(picture)
-    assert path.exists(), "draw it with CTC_LOOKS=write, and look at it"
-    assert await differing(browser, path.read_bytes(), picture) <= TOLERANCE
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", SCENES)
-async def test_everybody_can_use_it(browser: Browser, name: str, theme: str) -> None:
-    """WCAG 2.2 AA, as far as axe can tell."""
-    axe = (installed() / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
-    async with scene(browser, name) as made:
-        await made.page.evaluate("(theme) => document.querySelector('ctc-panel').setAttribute('theme', theme)", theme)
-        await made.page.clock.run_for(200)
-        await made.page.evaluate(axe)
-        found = await made.page.evaluate(
-            """async () => {
-                const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-                const rules = { region: { enabled: false }, 'page-has-heading-one': { enabled: false } };
-                const { violations } = await axe.run(document.querySelector('ctc-panel'), { runOnly: tags, rules });
-                const told = ({ html, any }) => html + (any[0]?.message ?? '');
-                return violations.map(({ id, nodes }) => [id, ...nodes.map(told)]);
-            }"""
-        )
-        assert found == []
+        await made.page.evaluate((installed() / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8"))
+        for theme in ("light", "dark"):
+            await made.page.evaluate(
+                "(theme) => document.querySelector('ctc-panel').setAttribute('theme', theme)", theme
+            )
+            await made.page.clock.run_for(200)
+            picture = await made.window.panel.screenshot(animations="disabled", caret="hide")
+            path = LOOKS / f"{name}{'-dark' if theme == 'dark' else ''}.png"
+            if os.environ.get("CTC_LOOKS") == "write":
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(picture)
+            assert path.exists(), "draw it with CTC_LOOKS=write, and look at it"
+            assert await differing(browser, path.read_bytes(), picture) <= TOLERANCE, path.name
+            assert await made.page.evaluate(AXE) == [], theme
 
 
 @pytest.mark.parametrize("lang", ["en", "de"])

@@ -236,7 +236,10 @@ _ASKED: dict[type[Input], list[Input]] = {
     SendDtmf: [SendDtmf("1#")],
     StartTransfer: [start_transfer("blind"), start_transfer("attended"), start_transfer("blind", "outside")],
     SecondCall: [SecondCall("1750000000.9", start_transfer("attended"))],
-    MoveTo: [MoveTo("web", "PJSIP/web-1001"), MoveTo("desk", "PJSIP/1001")],
+    MoveTo: [
+        *(MoveTo("web", "PJSIP/web-1001", again) for again in (False, True)),
+        *(MoveTo("desk", "PJSIP/1001", again) for again in (False, True)),
+    ],
     Supervise: [Supervise(name, CAROL, "PJSIP/1003", mode) for name in ("s1", "s2") for mode in _MODES],
     StopSupervising: [StopSupervising("s1"), StopSupervising("s9")],
     AgentFound: [AgentFound(BOB, ("PJSIP/1002",), 2), AgentFound(BOB, ("PJSIP/1002", "PJSIP/web-1002"), 2)],

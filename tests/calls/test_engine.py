@@ -65,9 +65,9 @@ HEARD: set[type[Effect]] = {StartRingback, StopRingback, Music, Mute, PlaySound,
 #: The effects that may come with the arrival, or the stay, in each phase; `HangUpLeg` also releases former channels.
 LEGAL: dict[Phase, set[type[Effect]]] = {
     Phase.PLACING: set(),
-    Phase.OFFERED: {Originate, CreateBridge, StartRingback, FindAgent, HangUpLeg, Watch, Announce},
-    Phase.RINGING_AGENT: {Originate, CreateBridge, CreateLeg, Announce},
-    Phase.RINGING_CUSTOMER: {CreateBridge, CreateLeg, DialLeg, BridgeLegs, StartRingback, Announce},
+    Phase.OFFERED: {Originate, CreateBridge, StartRingback, FindAgent, HangUpLeg, Watch, Announce, Refuse},
+    Phase.RINGING_AGENT: {Originate, CreateBridge, CreateLeg, HangUpLeg, Announce, Refuse},
+    Phase.RINGING_CUSTOMER: BESIDE | {CreateLeg, DialLeg, StartRingback},
     Phase.TALKING: BESIDE | HEARD | {AnswerLeg, Keep},
     Phase.TRANSFERRING: BESIDE | HEARD | {CreateLeg, DialLeg},
     Phase.CONSULTING: BESIDE | HEARD | {CreateLeg, DialLeg, AnswerLeg},
@@ -104,7 +104,7 @@ WHEN: dict[type[Input], set[Phase]] = {
     CompleteTransfer: {Phase.CONSULTING},
     CancelTransfer: {Phase.TRANSFERRING, Phase.CONSULTING},
     SwapTransfer: {Phase.CONSULTING},
-    MoveTo: {Phase.TALKING},
+    MoveTo: {*CONVERSATIONS, Phase.OFFERED, Phase.RINGING_AGENT, Phase.RINGING_CUSTOMER} - {Phase.TRANSFERRING},
     Supervise: {Phase.TALKING, Phase.CONSULTING},
     StopSupervising: {*CONVERSATIONS},
 }

@@ -108,12 +108,21 @@ DEVICE: dict[str, tuple[str, str]] = {
         11.2 | customer gone | destroy bridge                           | ended
         """,
     ),
-    "a_transfer_overtakes_it": (
+    "a_consultation_overtakes_it": (
         "talking, attended cancelled",
         f"""{MOVING}
-        11   | attended          | create target, !transfer_started          | consulting
-        12   | device answers    | hang up former:.x001, !device_failed      | consulting
-        12.1 | former:.x001 gone | -                                         | consulting
+        11   | attended          | create target, !transfer_started                    | consulting
+        12   | device answers    | bridge agent, hang up former:first, !device_changed | consulting
+        12.1 | former:first gone | -                                                   | consulting
+        13   | cancel transfer   | hang up former:.x002, !transfer_cancelled           | talking
+        """,
+    ),
+    "a_blind_transfer_overtakes_it": (
+        "talking, blind cancelled",
+        f"""{MOVING}
+        11   | blind             | create target, !transfer_started          | transferring
+        12   | device answers    | hang up former:.x001, !device_failed      | transferring
+        12.1 | former:.x001 gone | -                                         | transferring
         13   | cancel transfer   | hang up former:.x002, !transfer_cancelled | talking
         20   | move to web       | originate device                          | talking
         """,

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.shell import Shell
 from tests.store import databases
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[databases.Server]:
-    with databases.server() as running:
-        yield running
 
 
 @pytest.fixture

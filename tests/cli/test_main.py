@@ -39,6 +39,9 @@ COMMANDS = [
     ["log", "rebuild"],
     ["cdr"],
     ["cdr", "import"],
+    ["database"],
+    ["database", "dump"],
+    ["database", "restore"],
 ]
 
 
@@ -47,7 +50,7 @@ def test_every_command_explains_itself(plain: Shell, command: list[str]) -> None
     text = plain.ok(*command, "--help")
     assert text.startswith(f"Usage: {' '.join(['ctc-ari', *command])} ")
     assert "--config FILE" in text
-    if command not in ([], ["config"], ["asterisk"], ["agent"], ["token"], ["contact"], ["log"], ["cdr"]):
+    if command not in ([], ["config"], ["asterisk"], ["agent"], ["token"], ["contact"], ["log"], ["cdr"], ["database"]):
         assert re.search(rf"Examples?:\n +ctc-ari {' '.join(command)}", text)
 
 

@@ -19,7 +19,7 @@ from ctc_ari.crm.zammad import ZammadCrm, cause_of
 from ctc_ari.errors import AgentBusy, DatabaseUnreachable
 from ctc_ari.outbox import Attempt, Delivery, Send, Webhook
 from ctc_ari.remote import Remote
-from tests.calls.builders import ALICE, DID, a_call_in, an_inbound_call
+from tests.calls.builders import ALICE, DID, SUCCESSOR, a_call_in, an_inbound_call
 from tests.calls.fakes import FakeStore
 from tests.http.fakes import FakeDesk, FakeDirectory
 from tests.receivers import Received, Receiver, receiver
@@ -262,6 +262,23 @@ async def test_the_caller_id_that_zammad_sets_is_shown(key: str) -> None:
     async with asking(lambda _: web.json_response(answer), call) as (store, _, desk, _zammad):
         await store.add(call)
     assert desk.wishes == [(call.id, ShowCallerId("+493055571642"))]
+
+
+async def test_a_click_waits_only_for_a_zammad_that_sets_caller_ids() -> None:
+    gate = asyncio.Event()
+    gate.set()
+
+    async def answers(_: Received) -> web.Response:
+        await gate.wait()
+        return web.json_response({})
+
+    call = outbound(Phase.PLACING)
+    async with asking(answers, call) as (store, send, _, _zammad):
+        await store.add(call)
+        await send(CRM, new_call(call))
+        gate.clear()
+        await asyncio.wait_for(store.add(replace(call, id=SUCCESSOR, agent=Agent("bob@example.com"))), 5)
+        gate.set()
 
 
 async def test_a_slow_zammad_is_waited_for_briefly_once_and_its_late_answer_counts() -> None:

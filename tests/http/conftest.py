@@ -190,3 +190,13 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
     log = structlog.wrap_logger(None, processors=[capture], wrapper_class=everything)
     monkeypatch.setattr(observe, "log", log)
     return capture.entries
+
+
+@pytest.fixture
+async def nothing_is_left() -> AsyncIterator[None]:
+    """No task of a listener outlives its test."""
+    before = asyncio.all_tasks()
+    yield
+    await asyncio.sleep(0)
+    left: list[Any] = [task for task in asyncio.all_tasks() - before if "_read" in repr(task) or "_tell" in repr(task)]
+    assert left == []

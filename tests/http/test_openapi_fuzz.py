@@ -53,7 +53,7 @@ def base_url() -> Iterator[str]:
 
 
 @schema.parametrize()
-@settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 def test_the_service_does_what_its_description_says(case: schemathesis.Case[Any], base_url: str) -> None:
     case.call_and_validate(
         base_url=base_url,

@@ -31,7 +31,7 @@ async def test_a_page_of_ours_may_ask_and_read(crm: Client, origin: str) -> None
     assert (asked.status, asked.headers["Access-Control-Allow-Origin"]) == (204, origin)
     assert "Authorization" in asked.headers["Access-Control-Allow-Headers"]
     assert "DELETE" in asked.headers["Access-Control-Allow-Methods"]
-    for path in (CALLS, f"{CALLS}/absent"):
+    for path in (CALLS, f"{CALLS}/absent", "/readyz"):
         answer = await crm.get(path, headers={"Origin": origin})
         assert (answer.headers["Access-Control-Allow-Origin"], answer.headers["Vary"]) == (origin, "Origin")
         assert "Access-Control-Allow-Credentials" not in answer.headers

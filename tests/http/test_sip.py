@@ -127,6 +127,7 @@ async def test_a_ticket_leads_to_asterisk_once(client: Client, world: World) -> 
     assert await socket.receive_str(timeout=5) == "SIP/2.0 200 1"
     assert world.web_phones.connections[0].heard == [REGISTER]
     assert socket.protocol == "sip"
+    assert "ctc_browser_phones 1.0" in await (await client.get("/metrics")).text()
     assert await refused(client, made) == 401
     await socket.close()
 

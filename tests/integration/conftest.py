@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -21,13 +21,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         turn = tests.index(metafunc.function.__name__) % len(TRANSPORTS)
         both = metafunc.config.getoption("both_transports")
         metafunc.parametrize("transport", TRANSPORTS if both else TRANSPORTS[turn : turn + 1], scope="session")
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[databases.Server]:
-    """One PostgreSQL for all of these tests."""
-    with databases.server() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ class Killable(World):
             await asyncio.sleep(0.1)
 
     async def _listening(self) -> None:
-        for _ in range(400):
+        for _ in range(1500):
             try:
                 async with self.session.get(f"{self.address}/livez"):
                     return

@@ -134,7 +134,7 @@ async def test_a_call_that_ends_by_itself(
     desk: World, agent: str, customer: str, disposition: str, reason: str
 ) -> None:
     call_id = await desk.place(agent, number(customer))
-    await desk.until(call_id, "ended", 12)
+    await desk.until(call_id, "ended")
     await desk.nothing_left()
     row = await agrees(desk, call_id)
     assert (row.disposition, row.end_reason, row.source) == (disposition, reason, "service")
@@ -163,18 +163,27 @@ async def test_a_call_that_the_api_ends(
 
 
 async def test_talking_begins_with_the_customers_answer_and_holding_is_measured(desk: World) -> None:
+    times = [time.monotonic()]
+
+    def lap() -> float:
+        """Seconds since the last one."""
+        times.append(time.monotonic())
+        return times[-1] - times[-2]
+
     call_id = await desk.place("answers", number("takes_time"))
     await desk.until(call_id, "talking")
-    await asyncio.sleep(0.3)
+    ringing = lap()
     await desk.api("PUT", f"/api/v1/calls/{call_id}/hold")
+    lap()
     await asyncio.sleep(0.6)
+    holding = lap()
     await desk.api("DELETE", f"/api/v1/calls/{call_id}/hold")
-    await asyncio.sleep(0.3)
     await hang_up(desk, call_id)
+    lap()
     row = await agrees(desk, call_id)
-    assert 0.9 < row.ring_seconds < 1.3
-    assert 1.1 < row.talk_seconds < 1.5
-    assert 0.5 < row.hold_seconds < 0.8
+    #: The phone answers after a second; what else there is, is the way there and back.
+    assert 0.9 < row.ring_seconds < ringing + 0.1
+    assert holding - 0.1 < row.hold_seconds < row.talk_seconds < times[-1] - times[0] - 0.9
     assert row.contact is None
 
 
@@ -185,7 +194,7 @@ async def transfer(desk: World, call_id: str, to: str, mode: str) -> dict[str, A
 
 
 async def transfer_is(desk: World, call_id: str, state: str) -> None:
-    deadline = time.monotonic() + 8
+    deadline = time.monotonic() + 20
     while (await desk.call(call_id))["transfer"]["state"] != state:
         assert time.monotonic() < deadline, f"never {state}"
         await asyncio.sleep(0.02)
@@ -239,7 +248,7 @@ async def test_agent_who_does_not_take_the_customer_back(desk: World) -> None:
     await desk.until(call_id, "talking")
     await transfer(desk, call_id, email("rings"), "blind")
     #: She leaves after a second; her phone is rung again when the target's was not answered, and leaves again.
-    await desk.until(call_id, "ended", 15)
+    await desk.until(call_id, "ended")
     await desk.nothing_left()
     row = await agrees(desk, call_id)
     assert row.disposition == "answered"

@@ -251,7 +251,7 @@ async def test_lost_socket_changes_nothing_for_those_on_hold_and_in_consultation
             await hears_music(talk.customer)
             transfer = await talk.consult()
             cable.silence()
-            await talk.desk.ready(503, timeout=8.0)
+            await talk.desk.ready(503)
             cable.cut()
             cable.mend()
             await talk.desk.ready(200)
@@ -268,7 +268,7 @@ async def test_asterisk_is_restarted_during_a_consultation_then_the_call_is_lost
     async with exchange() as own, AsyncExitStack() as stack, talking(own, server, "anew", "auto") as talk:
         await talk.consult()
         own.process.kill()
-        await talk.desk.ready(503, timeout=8.0)
+        await talk.desk.ready(503)
         installation = asterisk.find()
         assert installation is not None
         command = asterisk.command(installation, own.folder / "asterisk")

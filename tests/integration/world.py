@@ -191,6 +191,13 @@ class World:
             assert time.monotonic() < deadline, f"never {state}: {call['state']}, {call['end_reason']}, {story}"
             await asyncio.sleep(0.02)
 
+    async def decided(self, call_id: str) -> None:
+        """Wait until it is known why the call ends, though somebody may be hearing it yet."""
+        deadline = time.monotonic() + 20
+        while not (call := await self.call(call_id))["end_reason"]:
+            assert time.monotonic() < deadline, call
+            await asyncio.sleep(0.02)
+
     async def hire(self, name: str, contact: str, extension: str | None = None) -> None:
         """One more agent, as an admin adds one while the service runs; she is known at once."""
         self.extensions[name] = extension = extension or _extension()
@@ -217,7 +224,7 @@ class World:
             assert time.monotonic() < deadline, f"left over: {left}"
             await asyncio.sleep(0.05)
 
-    async def ready(self, wanted: int = 200, timeout: float = 15.0) -> dict[str, Any]:
+    async def ready(self, wanted: int = 200, timeout: float = 30.0) -> dict[str, Any]:
         """Wait until /readyz answers so."""
         deadline = time.monotonic() + timeout
         while True:

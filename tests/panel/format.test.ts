@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { between, dialable, duration, hue, initials, nameOf, readable } from '../../ctc_ari/panel/src/core/format.ts';
+import { between, dialable, duration, hue, initials, nameOf, readable, webAddress } from '../../ctc_ari/panel/src/core/format.ts';
 import { rate } from '../../ctc_ari/panel/src/core/quality.ts';
 
 test('numbers are written so that they can be read aloud', () => {
@@ -40,4 +40,9 @@ test('bars follow loss and delay', () => {
   const bars = (received: number, lost: number, roundTrip = 0.02) => rate(none, { received, lost, jitter: 0.005, roundTrip }).bars;
   assert.deepEqual([bars(100, 0), bars(98, 4), bars(92, 8), bars(80, 20), bars(0, 0)], [4, 3, 2, 1, 0]);
   assert.equal(bars(100, 0, 1.2), 1);
+});
+
+test('only addresses of the web are opened', () => {
+  for (const url of ['https://crm.example.com/1', 'http://crm/1?x=y']) assert.equal(webAddress(url), url);
+  for (const url of ['javascript:alert(1)', ' JavaScript:alert(1)', 'data:text/html,x', 'crm/1', '', null, undefined]) assert.equal(webAddress(url), null, String(url));
 });

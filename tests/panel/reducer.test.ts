@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { canCall, current, mode, obstacle } from '../../ctc_ari/panel/src/core/state.ts';
+import { canCall, current, mode, obstacle, silent, unseen } from '../../ctc_ari/panel/src/core/state.ts';
 import { ANNA, a, after, ready, snapshot, told } from './calls.ts';
 
 const TALKING = a({ state: 'talking', agent_answered_at: '2026-03-01T09:30:03.000Z', answered_at: '2026-03-01T09:30:09.000Z' });
-const TRANSFER = { id: 't', mode: 'attended', to: '1002', agent: null, state: 'ringing', reason: null, talking_with: 'customer' } as const;
+const TRANSFER = { id: 't', mode: 'attended', to: '1002', agent: null, state: 'ringing', reason: null, talking_with: 'customer', by: 'api' } as const;
 const ENDED = a({ ...TALKING, state: 'ended', ended_at: '2026-03-01T09:31:00.000Z', end_reason: 'completed' });
 
 test('a click goes through every stage and ends in the notes', () => {
@@ -55,7 +55,7 @@ test('a wish is pending until the stream tells that it happened', () => {
 });
 
 test('a late event of a call that has ended brings nothing back', () => {
-  const state = after(...ready, told('answered', TALKING), told('ended', ENDED), { type: 'wrappedUp' }, told('muted', ENDED), told('logged', { ...ENDED, state: undefined as never }));
+  const state = after(...ready, told('answered', TALKING), told('ended', ENDED), { type: 'wrappedUp' }, told('muted', ENDED));
   assert.deepEqual([state.calls, state.wrapUp, mode(state)], [[], null, 'idle']);
 });
 
@@ -114,4 +114,81 @@ test('an answer that is older than the stream changes nothing of the call', () =
   const over = after(...ready, told('created', a()), told('ended', ENDED), { type: 'placed', call: a() });
   assert.equal(mode(over), 'wrap_up');
   assert.equal(mode(after(...ready, { type: 'placed', call: a() })), 'dialling');
+});
+
+const BEN = { email: 'ben@example.com', name: 'Ben', extension: '1002' };
+const toAnna = (state: 'ringing' | 'talking' | 'completed' | 'cancelled', by = BEN) =>
+  a({ ...TALKING, id: 'bens', agent: by, transfer: { ...TRANSFER, to: ANNA.email, agent: { ...ANNA, email: 'Anna@Example.com' }, state } });
+
+test("a colleague's call that is transferred here is shown as that, and is none of her own", () => {
+  const offered = after(...ready, told('transfer_started', toAnna('ringing')));
+  assert.deepEqual([mode(offered), offered.calls, canCall(offered)], ['handover', [], false]);
+  assert.equal(after(...ready, snapshot(toAnna('talking'))).handover?.id, 'bens');
+  assert.equal(mode(after(...ready, told('transfer_started', toAnna('ringing')), told('transfer_cancelled', toAnna('cancelled')))), 'idle');
+  const hers = a({ ...TALKING, id: 'successor', transferred_from: 'bens' });
+  const taken = after(...ready, told('transfer_started', toAnna('talking')), told('created', hers), told('transfer_completed', toAnna('completed')));
+  assert.deepEqual([mode(taken), taken.calls.map(({ id }) => id), taken.handover], ['talking', ['successor'], null]);
+});
+
+test('the target of her own transfer is no call that comes to her', () => {
+  const own = a({ ...TALKING, transfer: { ...TRANSFER, agent: BEN, state: 'talking' } });
+  assert.equal(after(...ready, told('answered', TALKING), told('transfer_answered', own)).handover, null);
+});
+
+test('a telephone that rings without a call of the service can be answered', () => {
+  const rings = after(...ready, { type: 'line', line: 'rings', name: 'Carol' });
+  assert.deepEqual([mode(rings), rings.lineName, canCall(rings)], ['idle', 'Carol', false]);
+  assert.equal(mode(after(...ready, { type: 'line', line: 'rings', name: 'Carol' }, { type: 'lineAlone' })), 'line');
+  const over = after(...ready, { type: 'line', line: 'rings', name: 'Carol' }, { type: 'lineAlone' }, { type: 'line', line: 'idle' });
+  assert.deepEqual([mode(over), over.lineName], ['idle', '']);
+});
+
+const past = (id: string, disposition: 'answered' | 'missed' | 'abandoned', started_at: string) =>
+  ({ id, calls: [id], direction: 'inbound', number: '+442079460011', contact: null, agents: [], disposition, started_at, talk_seconds: 0, notes: null, outcome: null }) as const;
+const logged = (entry: ReturnType<typeof past>) => ({ type: 'stream', message: { id: 9, type: 'call.logged', timestamp: entry.started_at, data: entry } }) as const;
+
+test('a call that is logged is in the lists at once, and only once', () => {
+  const lists = [{ type: 'recent', recent: [past('old', 'answered', '1')] }, { type: 'missed', missed: [] }] as const;
+  const state = after(...ready, ...lists, logged(past('new', 'missed', '2')), logged(past('new', 'missed', '2')), logged(past('talked', 'answered', '3')));
+  assert.deepEqual(state.recent?.map(({ id }) => id), ['talked', 'new', 'old']);
+  assert.deepEqual(state.missed?.map(({ id }) => id), ['new']);
+});
+
+test('missed calls are news until they were looked at', () => {
+  const recent = [past('late', 'abandoned', '2026-03-02'), past('early', 'missed', '2026-03-01'), past('talked', 'answered', '2026-03-03')];
+  assert.equal(unseen(after({ type: 'recent', recent })), 2);
+  assert.equal(unseen(after({ type: 'recent', recent }, { type: 'seen', at: '2026-03-01' })), 1);
+});
+
+test('a caller to whom she never talked leaves no notes to be written', () => {
+  const caller = a({ direction: 'inbound' });
+  const gone = { ...caller, state: 'ended', ended_at: '2026-03-01T09:31:00.000Z', end_reason: 'customer_hangup' } as const;
+  assert.equal(mode(after(...ready, told('offered', caller), told('ended', gone))), 'idle');
+});
+
+test('what is silent here is fetched: a conversation always, a ring only by a page that has just come', () => {
+  const fetched = (call: ReturnType<typeof a>, came: boolean) => silent(after(...ready, told('created', call)), came) !== null;
+  assert.deepEqual([fetched(a(TALKING), false), fetched(a({ ...TALKING, held: true }), false)], [true, true]);
+  assert.deepEqual([fetched(a(), false), fetched(a(), true)], [false, true]);
+  assert.deepEqual([fetched(a({ direction: 'inbound', device: 'desk' }), false), fetched(a({ direction: 'inbound', device: 'desk' }), true)], [false, true]);
+  assert.equal(fetched(a({ ...TALKING, device: 'desk' }), true), false);
+  assert.equal(fetched(a({ ...TALKING, transfer: TRANSFER }), false), true);
+  assert.equal(fetched(a({ ...TALKING, transfer: { ...TRANSFER, mode: 'blind' } }), false), false);
+  assert.equal(silent(after(...ready, told('answered', TALKING), { type: 'line', line: 'talks' }), true), null);
+});
+
+test('parts of the service that fail are told, and keep her from calling', () => {
+  const without = (part: string) => after(...ready, { type: 'failing', parts: [part] });
+  assert.deepEqual([obstacle(without('asterisk')), canCall(without('asterisk'))], ['asterisk_unreachable', false]);
+  assert.equal(obstacle(without('database')), 'database_unreachable');
+  assert.equal(obstacle(after(...ready, { type: 'failing', parts: ['asterisk'] }, { type: 'failing', parts: [] })), null);
+  assert.equal(obstacle(after(...ready, { type: 'phone', phone: 'starting', reason: 'slow' })), 'phone_lost');
+});
+
+test('what is wrong with the phone stays said while it is tried again', () => {
+  const away = { type: 'phone', phone: 'unavailable', reason: 'asterisk_unreachable' } as const;
+  const again = { type: 'phone', phone: 'starting' } as const;
+  assert.equal(obstacle(after(...ready, away, again)), 'asterisk_unreachable');
+  assert.equal(obstacle(after(...ready, again, { ...again, reason: 'slow' }, again)), 'phone_lost');
+  assert.equal(obstacle(after(...ready, away, again, { type: 'phone', phone: 'ready' })), null);
 });

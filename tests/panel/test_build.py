@@ -36,6 +36,15 @@ def run(panel: Path, *arguments: str, **environ: str) -> subprocess.CompletedPro
     )
 
 
+def nowhere(folder: Path) -> dict[str, str]:
+    """A registry that is not there and is asked for without pauses, and nothing kept of earlier builds."""
+    return {
+        "npm_config_registry": "http://127.0.0.1:9",
+        "npm_config_cache": str(folder / "empty"),
+        "npm_config_fetch_retry_mintimeout": "1",
+    }
+
+
 def test_a_clean_clone_builds_one_small_module_and_then_leaves_it_alone(copy: Path) -> None:
     done = run(copy)
     assert done.returncode == 0, done.stderr
@@ -49,7 +58,7 @@ def test_a_clean_clone_builds_one_small_module_and_then_leaves_it_alone(copy: Pa
 
 
 def test_without_the_registry_one_line_says_what_to_do(copy: Path, tmp_path: Path) -> None:
-    done = run(copy, npm_config_registry="http://127.0.0.1:9", npm_config_cache=str(tmp_path / "empty"))
+    done = run(copy, **nowhere(tmp_path))
     assert done.returncode == 1
     assert done.stderr.startswith("The panel was not built: npm's registry cannot be reached")
     assert len(done.stderr.splitlines()) == 1
@@ -59,7 +68,7 @@ def test_without_the_registry_one_line_says_what_to_do(copy: Path, tmp_path: Pat
 def test_a_failed_build_leaves_the_script_that_was_there(copy: Path, tmp_path: Path) -> None:
     (copy / "static").mkdir()
     (copy / "static" / "ctc-panel.js").write_text("old")
-    run(copy, npm_config_registry="http://127.0.0.1:9", npm_config_cache=str(tmp_path / "empty"))
+    run(copy, **nowhere(tmp_path))
     assert (copy / "static" / "ctc-panel.js").read_text() == "old"
 
 

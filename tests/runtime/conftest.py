@@ -1,8 +1,7 @@
-"""What the runtime's tests share: a real Asterisk, fetched once, and ports nobody uses."""
+"""What the runtime's tests share: a real Asterisk, fetched once, and configurations."""
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 
 from ctc_ari.config import Config
 from ctc_ari.runtime import asterisk
+from tests.phones import free_port
 
 MakeConfig = Callable[..., Config]
 
@@ -19,19 +19,6 @@ MakeConfig = Callable[..., Config]
 @pytest.fixture(scope="session")
 def installation() -> asterisk.Installation:
     return asterisk.find() or asterisk.install()
-
-
-def free_port() -> int:
-    """A port that is free for TCP and UDP on loopback."""
-    while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port = int(tcp.getsockname()[1])
-            try:
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 @pytest.fixture

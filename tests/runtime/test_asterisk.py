@@ -1,18 +1,14 @@
+"""A private Asterisk is started, says what is wrong, and leaves nothing behind."""
+
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
-import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import msgspec
 import pytest
 
@@ -21,156 +17,10 @@ from ctc_ari.errors import SetupError
 from ctc_ari.runtime import asterisk, packages, processes
 from ctc_ari.runtime.asterisk import Installation
 from ctc_ari.runtime.asterisk_files import run_dir
-from tests.runtime.conftest import MakeConfig, free_port
+from tests.phones import free_port
+from tests.runtime.conftest import MakeConfig
+from tests.runtime.pbx import ALICE, ROOT, ari, complaints, console
 from tests.runtime.test_processes import alive, kill_at_once, until
-
-ROOT = Path(__file__).resolve().parents[2]
-ALICE = {"email": "alice@example.com", "name": "Alice", "extension": "1001"}
-
-
-@asynccontextmanager
-async def ari(config: Config) -> AsyncIterator[aiohttp.ClientSession]:
-    node = config.asterisk.nodes[0]
-    login = {"Authorization": aiohttp.encode_basic_auth(node.username, node.password, encoding="utf-8")}
-    async with aiohttp.ClientSession(node.ari_url.removesuffix("ari"), headers=login) as session:
-        yield session
-
-
-def console(installation: Installation, out: Path, line: str) -> str:
-    done = subprocess.run(
-        [*installation.argv, "-C", str(out / "asterisk.conf"), "-rx", line], capture_output=True, text=True, check=True
-    )
-    return done.stdout
-
-
-def complaints(out: Path) -> list[str]:
-    return [
-        line for line in (out / "log" / "messages").read_text().splitlines() if "WARNING" in line or "ERROR" in line
-    ]
-
-
-# --- what is found ---
-
-
-def test_the_installation_is_new_enough_and_says_its_version(installation: Installation) -> None:
-    assert installation.version >= (20, 0, 0)
-    assert (installation.modules / "res_ari.so").exists()
-    done = subprocess.run([*installation.argv, "-V"], capture_output=True, text=True, check=True)
-    assert ".".join(map(str, installation.version)) in done.stdout
-    assert asterisk.find() == installation
-
-
-def test_nothing_is_found_where_nothing_was_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    if asterisk._host() is None:
-        assert asterisk.find() is None
-
-
-# --- what is written ---
-
-
-def test_every_template_is_rendered_and_passwords_are_for_the_owner_only(
-    installation: Installation, make_config: MakeConfig, tmp_path: Path
-) -> None:
-    config = make_config(password="hunter2", agents=[{**ALICE, "sip_password": "hunter3"}])
-    asterisk.render(config, tmp_path / "out", installation)
-    written = {path.name: path for path in (tmp_path / "out").iterdir() if path.is_file()}
-    assert set(written) == {path.name for path in asterisk.templates().glob("*.conf")}
-    for name, path in written.items():
-        text = path.read_text()
-        assert "{{" not in text.replace("{{ … }}", "")
-        assert ";%" not in text.replace("`;%`", "")
-        if "hunter" in text:
-            assert stat.S_IMODE(path.stat().st_mode) == 0o600, name
-
-
-@pytest.mark.parametrize("password", ["two\nlines", "carriage\rreturn", " padded ", "null\0", "nel\x85"])
-def test_a_value_that_could_leave_its_line_is_refused_without_telling_it(
-    installation: Installation, make_config: MakeConfig, tmp_path: Path, password: str
-) -> None:
-    with pytest.raises(SetupError, match=r"ari\.conf cannot hold") as caught:
-        asterisk.render(make_config(password=password), tmp_path / "out", installation)
-    assert password.strip() not in caught.value.message
-    assert "\n" not in caught.value.message
-
-
-async def test_a_password_of_special_characters_is_the_password(
-    installation: Installation, make_config: MakeConfig, tmp_path: Path
-) -> None:
-    config = make_config(password=";[general](!)=>#\\;--;\"'${X} {{ x }} é")
-    async with asterisk.running(config, tmp_path / "out", installation), ari(config) as session:
-        assert (await session.get("ari/asterisk/info")).status == 200
-
-
-def test_a_phone_that_registers_from_elsewhere_needs_a_password(
-    installation: Installation, make_config: MakeConfig, tmp_path: Path
-) -> None:
-    config = make_config(agents=[ALICE], sip_bind=f"0.0.0.0:{free_port()}")
-    with pytest.raises(SetupError, match=r"agents\[0\]\.sip_password: is missing"):
-        asterisk.render(config, tmp_path / "out", installation)
-
-
-def test_nobody_elsewhere_is_taken_for_a_phone_without_password(
-    installation: Installation, make_config: MakeConfig, tmp_path: Path
-) -> None:
-    agent = {**ALICE, "contact": "sip:1001@192.0.2.7"}
-    asterisk.render(make_config(agents=[agent], sip_bind="0.0.0.0:5060"), tmp_path / "out", installation)
-    section = (tmp_path / "out" / "pjsip.conf").read_text().split("[1001](phone)")[1].split("\n[")[0]
-    assert "identify_by = header" in section
-
-
-def test_two_agents_cannot_share_an_endpoint(
-    installation: Installation, make_config: MakeConfig, tmp_path: Path
-) -> None:
-    agents = [ALICE, {"email": "bob@example.com", "extension": "2", "desk_endpoint": "PJSIP/1001"}]
-    with pytest.raises(SetupError, match=r"agents\[1\]: the endpoint `1001` is taken"):
-        asterisk.render(make_config(agents=agents), tmp_path / "out", installation)
-    with pytest.raises(SetupError, match="`trunk` is taken"):
-        asterisk.render(make_config(agents=[{**ALICE, "desk_endpoint": "trunk"}]), tmp_path / "out", installation)
-
-
-@pytest.mark.parametrize(
-    ("contact", "match"),
-    [
-        ("sip:127.0.0.1:5070", "127.0.0.1:5070"),
-        ("sip:carrier@localhost", "127.0.0.1:5060"),
-        ("sip:[::1]:5070", "[::1]:5070"),
-        ("sip:127.0.0.2:5070", "127.0.0.2"),
-        ("sip:192.0.2.1:5060;transport=tcp", "192.0.2.1"),
-        ("sip:[2001:db8::1]", "2001:db8::1"),
-    ],
-)
-def test_a_carrier_is_known_by_its_address_and_where_phones_share_it_by_its_port(
-    installation: Installation, make_config: MakeConfig, tmp_path: Path, contact: str, match: str
-) -> None:
-    asterisk.render(make_config(trunk_contact=contact), tmp_path / "out", installation)
-    text = (tmp_path / "out" / "pjsip.conf").read_text()
-    assert f"contact = {contact}".replace(";", "\\;") in text
-    assert f"endpoint = trunk\nmatch = {match}\n" in text
-
-
-def test_no_module_that_reaches_a_shell_a_file_or_the_network_is_loaded(
-    installation: Installation, make_config: MakeConfig, tmp_path: Path
-) -> None:
-    asterisk.render(make_config(), tmp_path / "out", installation)
-    text = (tmp_path / "out" / "modules.conf").read_text()
-    assert "autoload = no" in text
-    for module in ("func_shell", "func_curl", "func_env", "app_system", "pbx_spool", "res_agi", "app_exec", "manager"):
-        assert f"{module}.so" not in text
-
-
-@pytest.mark.parametrize(
-    "url", ["https://127.0.0.1:8089/ari", "http://127.0.0.1:8088/", "http://127.0.0.1:8088/a b/ari"]
-)
-def test_an_address_asterisk_cannot_serve_names_its_key(
-    installation: Installation, make_config: MakeConfig, tmp_path: Path, url: str
-) -> None:
-    config = make_config(nodes=[{"name": "pbx1", "ari_url": url, "password": "x"}])
-    with pytest.raises(SetupError, match=r"asterisk\.nodes\[0\]\.ari_url: "):
-        asterisk.render(config, tmp_path / "out", installation)
-
-
-# --- how it starts ---
 
 
 async def test_it_starts_without_a_warning_and_leaves_nothing_behind(
@@ -286,8 +136,6 @@ asyncio.run(main())
     assert until(lambda: not alive(pid))
 
 
-# --- phones ---
-
 REGISTER = """<?xml version="1.0" encoding="ISO-8859-1" ?>
 <scenario name="register">
   <send retrans="500"><![CDATA[
@@ -354,120 +202,3 @@ async def test_a_phone_registers_with_its_password_and_not_with_another(
         assert await register(config, tmp_path, "se;cret") == 0
         contacts = console(installation, tmp_path / "out", "pjsip show contacts")
         assert "1001/sip:1001@127.0.0.1:" in contacts
-
-
-# --- the simulated carrier ---
-
-
-class Caller:
-    """Places calls through ARI and waits for what becomes of them."""
-
-    def __init__(self, session: aiohttp.ClientSession, events: aiohttp.ClientWebSocketResponse) -> None:
-        self._session, self._events = session, events
-
-    async def call(self, endpoint: str, seconds: float = 6) -> str:
-        """`answered`, the cause it ended with, or `ringing` when neither came within the time."""
-        query = {"endpoint": endpoint, "app": "ctc", "channelId": f"test-{endpoint.replace('/', '-')}"}
-        async with self._session.post("ari/channels", params=query) as answer:
-            assert answer.status == 200, await answer.text()
-            channel = (await answer.json())["id"]
-        result = "ringing"
-        try:
-            async with asyncio.timeout(seconds):
-                result = await self._outcome(channel)
-        except TimeoutError:
-            pass
-        if not result.isdigit():
-            async with self._session.delete(f"ari/channels/{channel}"):
-                pass
-        return result
-
-    async def end(self, endpoint: str, seconds: float) -> str:
-        """The cause with which a call ends that the other side has answered."""
-        query = {"endpoint": endpoint, "app": "ctc", "channelId": "test-end"}
-        async with self._session.post("ari/channels", params=query) as answer:
-            assert answer.status == 200, await answer.text()
-        async with asyncio.timeout(seconds):
-            assert await self._outcome("test-end") == "answered"
-            return await self._outcome("test-end")
-
-    async def arrives(self, endpoint: str, number: str) -> tuple[str, str]:
-        """As whose call, and from which number, it comes back into the application."""
-        query = {"endpoint": endpoint, "callerId": number, "context": "customer", "extension": "talks", "priority": "1"}
-        async with self._session.post("ari/channels", params=query) as answer:
-            assert answer.status == 200, await answer.text()
-            placed = (await answer.json())["id"]
-        try:
-            async with asyncio.timeout(6):
-                async for message in self._events:
-                    event: dict[str, Any] = json.loads(message.data)
-                    if event["type"] == "StasisStart" and event["args"][:1] == ["inbound"]:
-                        channel = event["channel"]
-                        return channel["name"].split("/")[1].rpartition("-")[0], channel["caller"]["number"]
-        finally:
-            async with self._session.delete(f"ari/channels/{placed}"):
-                pass
-        return "", ""
-
-    async def _outcome(self, channel: str) -> str:
-        async for message in self._events:
-            event: dict[str, Any] = json.loads(message.data)
-            if event.get("channel", {}).get("id") != channel:
-                continue
-            if event["type"] == "StasisStart":
-                return "answered"
-            if event["type"] == "ChannelDestroyed":
-                return str(event["cause"])
-        return "closed"
-
-
-@pytest.fixture
-async def caller(installation: Installation, make_config: MakeConfig, tmp_path: Path) -> AsyncIterator[Caller]:
-    carrier = f"127.0.0.1:{free_port()}"
-    agent = {**ALICE, "contact": f"sip:agent-alice@{carrier}"}
-    config = make_config(trunk_contact=f"sip:{carrier}", agents=[agent])
-    async with (
-        asterisk.running(config, tmp_path / "out", installation, carrier_bind=carrier),
-        ari(config) as session,
-        session.ws_connect(
-            "ari/events?app=ctc&subscribeAll=true", timeout=aiohttp.ClientWSTimeout(ws_close=1)
-        ) as events,
-    ):
-        yield Caller(session, events)
-    assert complaints(tmp_path / "out") == []
-
-
-@pytest.mark.parametrize(
-    ("number", "outcome"),
-    [
-        ("442079460001", "answered"),
-        ("442079460002", "17"),
-        ("442079460003", "ringing"),
-        ("442079460004", "21"),
-        ("442079460005", "ringing"),
-        ("442079460006", "1"),
-        ("442079460008", "answered"),
-        ("447700900123", "answered"),
-        ("+442079460001", "answered"),
-    ],
-)
-async def test_each_number_of_the_simulated_carrier_does_what_it_says(
-    caller: Caller, number: str, outcome: str
-) -> None:
-    assert await caller.call(f"PJSIP/{number}@trunk", seconds=4) == outcome
-
-
-async def test_a_slow_number_answers_after_eight_seconds(caller: Caller) -> None:
-    assert await caller.call("PJSIP/442079460005@trunk", seconds=12) == "answered"
-
-
-async def test_a_number_that_hangs_up_first_does_so_after_five_seconds(caller: Caller) -> None:
-    assert await caller.end("PJSIP/442079460007@trunk", seconds=12) == "16"
-
-
-async def test_a_customer_of_the_simulated_carrier_calls_in_on_the_trunk(caller: Caller) -> None:
-    assert await caller.arrives("PJSIP/+442079460100@carrier", "+442079460001") == ("trunk", "+442079460001")
-
-
-async def test_a_simulated_agent_answers_and_stays(caller: Caller) -> None:
-    assert await caller.call("PJSIP/1001") == "answered"

@@ -46,8 +46,9 @@ class User:
 
     def kill(self) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.close()
         kill_at_once(self.process)
+        #: Only now: it would take that as the word to leave.
+        self.process.stdin.close()
 
 
 @pytest.fixture

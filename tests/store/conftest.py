@@ -1,20 +1,13 @@
-"""Fixtures: `server` for the session, a fresh `database_url` and `pool` for each test."""
+"""Fixtures: a fresh `database_url` and `pool` for each test."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from ctc_ari.store.pool import Pool
 from tests.store import databases
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[databases.Server]:
-    """One PostgreSQL for all of these tests."""
-    with databases.server() as running:
-        yield running
 
 
 @pytest.fixture

@@ -11,8 +11,10 @@ from msgspec.structs import replace
 
 from ctc_ari.calls.model import Contact, EndReason, Phase
 from ctc_ari.calls.ports import Logged
+from ctc_ari.directory import ContactRecord
 from ctc_ari.log.row import LogRow
 from ctc_ari.store.calls import PostgresCallStore
+from ctc_ari.store.contacts import put_contact
 from ctc_ari.store.log import read_rows, tell, was_told
 from ctc_ari.store.log_keeper import LogKeeper, Rebuilt, rebuild
 from ctc_ari.store.pool import Connection, Pool
@@ -243,6 +245,20 @@ async def test_rebuilding_brings_back_what_is_lost_and_corrects_what_is_wrong(po
     assert rows[PHONE].disposition == "answered"
     await pool.execute("delete from call_log")
     assert await rebuilt(pool) == Rebuilt(added=2)
+
+
+async def test_a_conversation_that_is_rebuilt_was_one_with_the_contact(pool: Pool, database_url: str) -> None:
+    await saved(pool, database_url, **SEEN)
+    await happened(pool, DONE, CALL_ID)
+    (row,) = await log(pool)
+    async with pool.acquire() as connection:
+        await put_contact(connection, ContactRecord("c1", "Carla", (row.number,)))
+    await pool.execute("delete from call_log")
+    await rebuilt(pool)
+    (row,) = await log(pool)
+    assert row.contact == Contact("c1", "Carla")
+    spoken = await pool.fetchval("select extract(epoch from last_spoken_at)::float8 from contacts")
+    assert spoken == pytest.approx(row.ended_at, abs=0.001)
 
 
 async def test_a_row_of_which_no_source_is_left_stays(pool: Pool, database_url: str) -> None:

@@ -38,9 +38,11 @@ def write(folder: Path, *rows: CelRow) -> None:
 
 
 @asynccontextmanager
-async def following(pool: Pool, folder: Path) -> AsyncIterator[list[str]]:
+async def following(pool: Pool, folder: Path, *, remove: bool = True) -> AsyncIterator[list[str]]:
     told: list[str] = []
-    files = RecordFiles(pool, folder, folder / "state.json", not_written=lambda: told.append("not written"))
+    files = RecordFiles(
+        pool, folder, folder / "state.json", not_written=lambda: told.append("not written"), remove=remove
+    )
     task = asyncio.create_task(files.run())
     try:
         yield told
@@ -85,6 +87,10 @@ async def test_asterisk_is_given_time_to_write_the_database_itself(pool: Pool, f
     async with following(pool, folder) as told:
         await until(pool, "cel", 1)
         await until(pool, "cel", 2)
+        for _ in range(200):
+            if told:
+                break
+            await asyncio.sleep(0.02)
         assert told == ["not written"], "it does not, or it would have been there"
 
 
@@ -112,3 +118,17 @@ async def test_a_file_that_was_read_to_its_end_and_is_large_is_removed(
             await asyncio.sleep(0.02)
         write(folder, event(2))
         await until(pool, "cel", 2)
+
+
+async def test_a_file_of_somebody_elses_asterisk_is_never_removed(
+    pool: Pool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_files, "REMOVED_ABOVE", 50)
+    write(folder, event(1))
+    async with following(pool, folder, remove=False):
+        await until(pool, "cel", 1)
+        with (folder / CEL_FILE).open("ab") as file:
+            file.write(b"no record\n")
+        write(folder, event(2))
+        await until(pool, "cel", 2)
+    assert (folder / CEL_FILE).exists()

@@ -28,9 +28,9 @@ from ctc_ari.webhooks.sender import WebhookSender
 from ctc_ari.webhooks.worker import DeliveryWorker
 from tests.calls.builders import NOW, a_call_in
 from tests.log.tape import HOUSE
-from tests.store.conftest import database_url, pool, server
+from tests.store.conftest import database_url, pool
 
-__all__ = ["database_url", "pool", "server"]
+__all__ = ["database_url", "pool"]
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -31,11 +32,11 @@ class Desk:
         )
 
     def application(self) -> web.Application:
-        """The page, and its session."""
+        """The page, its session, and new contacts."""
         app = web.Application(middlewares=[_only_here])
         files = [path.name for path in HERE.iterdir() if path.suffix in _TYPES and path.name != "index.html"]
         app.add_routes([web.get(f"/{name}", self.file) for name in ("", *files)])
-        app.add_routes([web.post("/session", self.session)])
+        app.add_routes([web.post("/session", self.session), web.post("/contacts", self.contact)])
         return app
 
     async def file(self, request: web.Request) -> web.Response:
@@ -51,25 +52,28 @@ class Desk:
 
     async def session(self, request: web.Request) -> web.Response:
         """What a CRM's server does once it knows who is signed in; its token stays on the server."""
-        email = request.query.get("agent", self._agent)
+        status, made = await self._ask("sessions", {"email": request.query.get("agent", self._agent)})
+        if status == 201:
+            made |= {"base": self._base_url, "simulated_carrier": self._simulated_carrier}
+        return web.json_response(made, status=status, headers={"Cache-Control": "no-store"})
+
+    async def contact(self, request: web.Request) -> web.Response:
+        """Contacts are the CRM's: agents' sessions may not write them, the CRM's token may."""
+        if request.content_type != "application/json":
+            raise web.HTTPUnsupportedMediaType
+        status, made = await self._ask("contacts", await request.json())
+        return web.json_response(made, status=status)
+
+    async def _ask(self, path: str, body: object) -> tuple[int, dict[str, Any]]:
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
             async with (
                 aiohttp.ClientSession(headers=headers) as client,
-                client.post(f"{self._base_url}/api/v1/sessions", json={"email": email}) as answer,
+                client.post(f"{self._base_url}/api/v1/{path}", json=body) as answer,
             ):
-                made = await answer.json()
+                return answer.status, await answer.json(content_type=None)
         except aiohttp.ClientError:
-            return web.json_response({"detail": "The telephone service cannot be reached."}, status=502)
-        if answer.status != 201:
-            return web.json_response({"detail": made["detail"]}, status=answer.status)
-        body = {
-            "base": self._base_url,
-            "session": made["session"],
-            "agent": made["agent"],
-            "simulated_carrier": self._simulated_carrier,
-        }
-        return web.json_response(body, headers={"Cache-Control": "no-store"})
+            return 502, {"detail": "The telephone service cannot be reached."}
 
 
 @web.middleware

@@ -11,16 +11,23 @@ export const signIn = async () => {
   return signedIn;
 };
 
-/** An answer of the API. Throws an Error that says what is wrong. */
-export const fetchApi = async (path, accept = 'application/json') => {
-  const ask = () => fetch(new URL(path, `${signedIn.base}/api/v1/`), { headers: { Authorization: `Bearer ${signedIn.session}`, Accept: accept } });
-  let answer = await ask();
-  if (answer.status === 401) {
-    await signIn();
-    answer = await ask();
-  }
+const UNREACHABLE = 'The telephone service cannot be reached.';
+
+/** The answer, if it is a good one. Throws an Error that says what is wrong. */
+const checked = async (answer) => {
   if (answer.ok) return answer;
   throw Object.assign(new Error((await answer.json().catch(() => ({}))).detail ?? `The service answered ${answer.status}.`), { status: answer.status });
+};
+
+/** An answer of the API; `options` as for `fetch`. Throws an Error that says what is wrong. */
+export const fetchApi = async (path, { headers, ...options } = {}) => {
+  const ask = () => fetch(new URL(path, `${signedIn.base}/api/v1/`), { ...options, headers: { Authorization: `Bearer ${signedIn.session}`, ...headers } }).catch(() => {
+    throw new Error(UNREACHABLE);
+  });
+  const answer = await ask();
+  if (answer.status !== 401) return checked(answer);
+  await signIn();
+  return checked(await ask());
 };
 
 /** The JSON at `path`; what is undefined or empty in `query` is left out. */
@@ -28,3 +35,13 @@ export const api = async (path, query = {}) => {
   const given = Object.entries(query).filter(([, value]) => value);
   return (await fetchApi(given.length ? `${path}?${new URLSearchParams(given)}` : path)).json();
 };
+
+const written = (method, body) => ({ method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+
+/** Changes what the agent may change herself: notes, outcome or contact of a call. */
+export const change = async (path, changes) => (await fetchApi(path, written('PATCH', changes))).json();
+
+/** A new contact, through the CRM's server: contacts are the CRM's, not the agent's. */
+export const createContact = async (contact) => (await checked(await fetch('contacts', written('POST', contact)).catch(() => {
+  throw new Error(UNREACHABLE);
+}))).json();

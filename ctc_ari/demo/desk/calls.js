@@ -2,7 +2,7 @@
 
 import { api, fetchApi } from './api.js';
 import { TYPING, after, el, hint, icon } from './dom.js';
-import { drawEntries, nowCard } from './entry.js';
+import { drawEntries, drawTrouble, nowCard } from './entry.js';
 import { live } from './live.js';
 import { DIRECTIONS, DISPOSITIONS } from './words.js';
 
@@ -38,10 +38,10 @@ const asked = ({ from, until, ...rest }) => {
 
 const save = async (query) => {
   const given = new URLSearchParams(Object.entries(asked(query)).filter(([, value]) => value));
-  const csv = await (await fetchApi(`call-log?${given}`, 'text/csv')).blob();
+  const csv = await (await fetchApi(`call-log?${given}`, { headers: { Accept: 'text/csv' } })).blob();
   const link = el('a', { href: URL.createObjectURL(csv), download: 'calls.csv' });
   link.click();
-  URL.revokeObjectURL(link.href);
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 };
 
 /** `{title, parts, changed, logged}`; `given` is what the address says. */
@@ -50,7 +50,7 @@ export const callsPage = async (given) => {
   let next = null;
   const now = el('div', { class: 'nows' });
   const list = el('ol', { class: 'entries' });
-  const more = el('button', { type: 'button', class: 'button more', hidden: true, onclick: () => add() }, 'Show more');
+  const more = el('button', { type: 'button', class: 'button more', hidden: true, onclick: () => add().catch((error) => drawTrouble(list, error)) }, 'Show more');
   let calls = [];
 
   const draw = () => {
@@ -79,14 +79,14 @@ export const callsPage = async (given) => {
   form.oninput = after(TYPING, () => {
     query = Object.fromEntries([...new FormData(form)].filter(([, value]) => value));
     history.replaceState(null, '', `#/calls?${new URLSearchParams(query)}`);
-    void load();
+    load().catch((error) => drawTrouble(list, error));
   });
   changed();
   await load();
   return {
     title: 'Calls',
     parts: [
-      el('div', { class: 'title' }, el('h1', {}, 'Calls'), el('button', { type: 'button', class: 'button', onclick: () => save(query) }, icon('down'), 'Save as CSV')),
+      el('div', { class: 'title' }, el('h1', {}, 'Calls'), el('button', { type: 'button', class: 'button', onclick: () => save(query).catch((error) => drawTrouble(list, error)) }, icon('down'), 'Save as CSV')),
       form,
       now,
       list,

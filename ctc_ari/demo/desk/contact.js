@@ -1,6 +1,6 @@
 // One contact's page, or that of a number which nobody has: numbers that call with a click, the call that goes on, earlier calls.
 
-import { api } from './api.js';
+import { api, change, createContact } from './api.js';
 import { el, face, hint, icon } from './dom.js';
 import { drawEntries, nowCard } from './entry.js';
 import { liveWith } from './live.js';
@@ -30,16 +30,17 @@ const details = (external) => Object.entries(external).map(([key, value]) => el(
 const NOTHING_YET = ['No calls yet', 'Click a number: this computer is your phone. Allow the microphone when the browser asks.'];
 
 const calls = async (query, who) => {
+  let earlier = [];
   const now = el('div', { class: 'nows' });
   const past = el('ol', { class: 'entries' });
   const drawNow = () => now.replaceChildren(...liveWith(who).map((each) => nowCard(each)));
   const drawPast = async () => {
-    const found = await api('call-log', { ...query, limit: 50 });
-    drawEntries(past, found.calls, hint(...NOTHING_YET));
+    earlier = (await api('call-log', { ...query, limit: 50 })).calls;
+    drawEntries(past, earlier, hint(...NOTHING_YET));
   };
   drawNow();
   await drawPast();
-  return { parts: [el('h2', {}, 'Calls'), now, past], drawNow, drawPast };
+  return { parts: [el('h2', {}, 'Calls'), now, past], drawNow, drawPast, earlier: () => earlier };
 };
 
 /** The page of a contact: `{title, parts, changed, logged}`. */
@@ -55,12 +56,32 @@ export const contactPage = async (id) => {
   };
 };
 
+/** Makes a contact of a number; the calls it had belong to the contact from then on. */
+const saveForm = (number, earlier) => {
+  const wrong = el('p', { class: 'trouble', role: 'alert', hidden: true });
+  const name = el('input', { name: 'name', required: true, maxlength: 200, placeholder: 'Name', 'aria-label': 'Name of the new contact', autocomplete: 'off' });
+  const form = el('form', { class: 'save' }, name, el('button', { class: 'button' }, 'Save as contact'), wrong);
+  form.onsubmit = async (event) => {
+    event.preventDefault();
+    try {
+      const { id } = await createContact({ name: name.value.trim(), numbers: [number] });
+      await Promise.all(earlier().filter(({ contact }) => !contact).map((call) => change(`call-log/${call.id}`, { contact_id: id })));
+      dispatchEvent(new Event('desk:contacts'));
+      location.hash = `#/contacts/${encodeURIComponent(id)}`;
+    } catch ({ message }) {
+      wrong.textContent = message;
+      wrong.hidden = false;
+    }
+  };
+  return form;
+};
+
 /** The page of somebody who is nobody's contact yet. */
 export const numberPage = async (number) => {
-  const history = await calls({ number }, { number });
+  const history = await calls({ number }, { numbers: [{ number }] });
   return {
     title: readable(number),
-    parts: [head(readable(number), ['Not among your contacts'], [{ number }]), ...history.parts],
+    parts: [head(readable(number), ['Not among your contacts'], [{ number }]), saveForm(number, history.earlier), ...history.parts],
     changed: history.drawNow,
     logged: history.drawPast,
   };

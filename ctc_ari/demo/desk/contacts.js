@@ -23,9 +23,11 @@ const row = (contact) => {
   );
 };
 
+const nobody = () => hint('Nobody found', 'Try the beginning of a name, or a few digits.');
+
 const draw = () => {
   const focused = document.activeElement?.closest('#contacts a')?.hash;
-  find('#contacts').replaceChildren(...(shown.length ? shown.map(row) : [el('li', {}, hint('Nobody found', 'Try the beginning of a name, or a few digits.'))]));
+  find('#contacts').replaceChildren(...(shown.length ? shown.map(row) : [el('li', {}, nobody())]));
   if (focused) find(`#contacts a[href="${CSS.escape(focused)}"]`)?.focus();
 };
 
@@ -37,14 +39,17 @@ const search = async () => {
   draw();
 };
 
+const trouble = ({ message }) => find('#contacts').replaceChildren(el('li', { role: 'alert' }, hint('The contacts cannot be searched', message)));
+
 /** Fills the list. */
 export const startList = async () => {
   find('#list').replaceChildren(
     el('h1', { class: 'narrow-title' }, 'Contacts'),
-    el('input', { id: 'search', type: 'search', placeholder: 'Search name, company, number', 'aria-label': 'Search contacts', autocomplete: 'off', oninput: after(TYPING, search) }),
+    el('input', { id: 'search', type: 'search', placeholder: 'Search name, company, number', 'aria-label': 'Search contacts', autocomplete: 'off', oninput: after(TYPING, () => search().catch(trouble)) }),
     el('ul', { id: 'contacts' }),
   );
   addEventListener('desk:calls', draw);
+  addEventListener('desk:contacts', () => search().catch(trouble));
   await search();
 };
 

@@ -8,7 +8,7 @@ import { choose, startList } from './contacts.js';
 import { after, find, hint } from './dom.js';
 import { pageOf } from './entry.js';
 import { homePage } from './home.js';
-import { live, ringsHere, watch } from './live.js';
+import { compare, live, ringsHere, watch } from './live.js';
 import { offerCallers, offerDesks } from './simulation.js';
 import { nameOf, wasMissed } from './words.js';
 
@@ -71,11 +71,13 @@ const missed = (count) => {
   find('#missed').textContent = count ? `${count} missed` : '';
   find('#missed').hidden = count === 0;
 };
+const refresh = () => page?.logged?.().catch(() => {});
+const again = after(1000, () => (live.size === 0 ? refresh() : compare().catch(() => {})));
 const say = (text) => {
   find('#news').textContent = text;
 };
 
-for (const name of ['call-offered', 'call-transfer-started']) {
+for (const name of ['call-offered', 'call-transfer-started', 'transfer-offered']) {
   addEventListener(`ctc:${name}`, ({ detail: { call } }) => {
     if (!ringsHere(call)) return;
     if (call.contact || call.number) location.hash = pageOf(call);
@@ -85,13 +87,15 @@ for (const name of ['call-offered', 'call-transfer-started']) {
 }
 addEventListener('ctc:call-started', () => showPhone(true));
 addEventListener('ctc:call-logged', ({ detail: { call } }) => {
-  page?.logged?.().catch(() => {});
+  again();
+  refresh();
   if (!wasMissed(call)) return;
   say(`Missed call from ${nameOf(call)}.`);
   if (document.body.dataset.page !== 'calls') missed(unseen + 1);
 });
-// The panel does not say when notes are saved: after a call, look again whenever something was clicked in it.
-panel.addEventListener('click', after(1000, () => live.size === 0 && page?.logged?.().catch(() => {})));
+// The panel does not say when notes are saved: look again a moment after a call, and after a click in the panel.
+panel.addEventListener('click', again);
+addEventListener('ctc:ready', refresh);
 addEventListener('desk:calls', () => page?.changed?.());
 addEventListener('hashchange', show);
 

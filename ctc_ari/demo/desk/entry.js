@@ -1,7 +1,7 @@
 // One call as a line: how it went, who had it, what was noted, and its recordings.
 
 import { fetchApi } from './api.js';
-import { el, find, icon } from './dom.js';
+import { el, find, hint, icon } from './dom.js';
 import { live, ringsHere, state } from './live.js';
 import { DIRECTIONS, DISPOSITIONS, clock, day, duration, nameOf, readable, wasMissed } from './words.js';
 
@@ -14,7 +14,7 @@ const recording = (path, number) => {
   const button = el('button', { type: 'button', class: 'button small', onclick: async () => {
     button.disabled = true;
     try {
-      const sound = URL.createObjectURL(await (await fetchApi(path, 'audio/wav')).blob());
+      const sound = URL.createObjectURL(await (await fetchApi(path)).blob());
       const player = el('audio', { controls: true, src: sound, 'aria-label': `Recording ${number}` });
       button.replaceWith(player);
       await player.play();
@@ -74,6 +74,12 @@ export const drawEntries = (list, calls, nothing, options) => {
     return place && heading === day(calls[place - 1].started_at) ? [row] : [el('li', { class: 'day' }, heading), row];
   });
   list.replaceChildren(...(calls.length ? headed : [el('li', { class: 'first' }, nothing)]));
+};
+
+/** Says in the list why it cannot be filled. */
+export const drawTrouble = (list, { message }) => {
+  drawn.delete(list);
+  list.replaceChildren(el('li', { role: 'alert' }, hint('The calls cannot be shown', message)));
 };
 
 /** A call that goes on. */

@@ -1,10 +1,16 @@
 // Calls as they happen. The panel tells them as DOM events; whoever shows them listens to `desk:calls`.
 
 import { api } from './api.js';
+import { find } from './dom.js';
 import { REASONS } from './words.js';
 
 /** Call id -> {call, steps: [{at, text}]}, until the call stands in the log. */
 export const live = new Map();
+
+/** Milliseconds for which a call that somebody else may have taken is still shown. */
+const AFTER_OFFER = 8000;
+/** Milliseconds after which live calls are compared with the service's. */
+const AGAIN = 5000;
 
 let me = null;
 
@@ -26,6 +32,7 @@ const STEPS = {
   'call-resumed': () => 'Back in the conversation',
   'call-recording-started': () => 'Recording',
   'call-recording-stopped': () => 'Recording stopped',
+  'transfer-offered': (call) => `${call.agent.name} hands over, your phone rings`,
   'call-transfer-started': (call) => (toMe(call) ? `${call.agent.name} hands over, your phone rings` : `${target(call)} is being called`),
   'call-transfer-answered': (call) => (toMe(call) ? `${call.agent.name} talks with you first` : `${target(call)} talks with you`),
   'call-transfer-cancelled': (call) => (call.transfer?.state === 'failed' ? `${target(call)}: ${(call.transfer.reason ?? 'failed').replaceAll('_', ' ')}` : 'Transfer taken back'),
@@ -36,7 +43,7 @@ const STEPS = {
 /** In a few words, how it is now. */
 export const state = (call) => {
   if (call.end_reason === 'transferred') return `With ${target(call)} now`;
-  if (call.state === 'ended') return 'Ended';
+  if (call.state === 'ended') return call.answered_at ? 'Ended' : 'Not answered';
   if (open(call)) return toMe(call) ? `${call.agent.name} hands over to you` : `Waits for ${target(call)}`;
   if (call.state === 'talking') return call.held ? 'On hold' : 'On the line';
   return call.direction === 'inbound' ? 'Calls you' : 'Is being called';
@@ -52,6 +59,16 @@ const keep = (call, text) => {
   if (toMe(call) && !open(call)) live.delete(call.id);
 };
 
+/** What happened while the connection was away is told to nobody, and of a colleague's call only that it is offered and over. */
+export const compare = async () => {
+  const up = new Map((await api('calls')).calls.map((call) => [call.id, call]));
+  for (const [id, { call }] of live) if (!up.has(id) && call.state !== 'ended' && !toMe(call)) live.delete(id);
+  for (const call of up.values()) keep(call);
+  const handedOver = find('ctc-panel').state?.handover;
+  if (handedOver) keep(handedOver);
+  tell();
+};
+
 /** Begins to listen for that agent, with the calls that are up already. */
 export const watch = async (agent) => {
   me = agent;
@@ -61,16 +78,22 @@ export const watch = async (agent) => {
       tell();
     });
   }
-  // It rings elsewhere now, or is over.
-  addEventListener('ctc:call-offer-ended', ({ detail: { call } }) => live.delete(call.id) && tell());
+  // It rings elsewhere now, or is over; here nobody hears how it goes on.
+  addEventListener('ctc:call-offer-ended', ({ detail: { call } }) => {
+    keep({ ...call, state: 'ended' }, 'Your phone stopped ringing');
+    setTimeout(() => live.get(call.id)?.call.state === 'ended' && live.delete(call.id) && tell(), AFTER_OFFER);
+    tell();
+  });
   // Written, with all that its transfers made of it.
   addEventListener('ctc:call-logged', ({ detail: { call } }) => {
     for (const id of call.calls) live.delete(id);
     tell();
   });
-  for (const call of (await api('calls')).calls) keep(call);
-  tell();
+  addEventListener('ctc:transfer-ended', ({ detail: { call } }) => live.delete(call.id) && tell());
+  addEventListener('ctc:ready', () => compare().catch(() => {}));
+  setInterval(() => live.size > 0 && compare().catch(() => {}), AGAIN);
+  await compare();
 };
 
-/** The live calls with that contact, or that number. */
-export const liveWith = ({ id, number }) => [...live.values()].filter(({ call }) => (id ? call.contact?.id === id : call.number === number));
+/** The live calls with that contact, or with a number that nobody has. */
+export const liveWith = ({ id, numbers }) => [...live.values()].filter(({ call }) => (call.contact ? call.contact.id === id : numbers.some(({ number }) => number === call.number)));

@@ -1,7 +1,6 @@
 import { LitElement, html, nothing } from 'lit';
 import type { PropertyValues, TemplateResult } from 'lit';
 import { Controller } from './core/controller.ts';
-import { nameOf } from './core/format.ts';
 import { current, mode } from './core/state.ts';
 import type { Mode, State } from './core/state.ts';
 import { Language } from './texts/language.ts';
@@ -9,9 +8,11 @@ import { after } from './views/after.ts';
 import { dialling, offer, talking } from './views/call.ts';
 import { banners, head } from './views/frame.ts';
 import { home } from './views/home.ts';
+import { icon } from './views/icons.ts';
+import { called } from './views/pieces.ts';
 import type { View } from './views/pieces.ts';
 import { parts, shape, tokens } from './views/styles.ts';
-import { consulting, transferTo } from './views/transfer.ts';
+import { consulting, handover, transferTo, unknownLine } from './views/transfer.ts';
 
 /**
  * `<ctc-panel base-url="https://calls.example.com/" session="ctcs_…">`: an agent's telephone in a CRM's page.
@@ -40,7 +41,7 @@ export class CtcPanel extends LitElement {
   #timer: ReturnType<typeof setInterval> | undefined;
   #say = new Language();
   #spoken = '';
-  #out = false;
+  #out: Window | null = null;
 
   constructor() {
     super();
@@ -80,12 +81,12 @@ export class CtcPanel extends LitElement {
       else if (data?.type === 'ctc:event') this.#tell(String(data.name), data.detail);
     };
     addEventListener('message', listen);
-    this.#poppedOut(true);
+    this.#poppedOut(opened);
     const watch = setInterval(() => {
       if (!opened.closed) return;
       clearInterval(watch);
       removeEventListener('message', listen);
-      this.#poppedOut(false);
+      this.#poppedOut(null);
     }, 500);
     return opened;
   }
@@ -112,9 +113,13 @@ export class CtcPanel extends LitElement {
 
   protected override render(): TemplateResult {
     const does = this.#does;
-    if (this.#out) return html`<section class="panel" data-mode="out"><div class="middle"><p>${this.#say.text('poppedOut')}</p></div></section>`;
+    if (this.#out)
+      return html`<section class="panel" aria-label=${this.#say.text('panel')} lang=${this.#say.tag} data-mode="out"><div class="middle">
+        <span class="face large" aria-hidden="true">${icon('popOut')}</span><p class="first">${this.#say.text('poppedOut')}</p>
+        <button class="pill" @click=${() => this.#out?.close()}>${this.#say.text('popIn')}</button>
+      </div></section>`;
     if (!does) return html`<div class="panel">${this.#signedOut()}</div>`;
-    const view: View = { state: does.store.state, does, say: this.#say, now: Date.now(), popOut: window.opener ? null : () => this.popOut() };
+    const view: View = { state: does.store.state, does, say: this.#say, now: Date.now() + does.skew, popOut: window.opener ? null : () => this.popOut() };
     const shown = mode(view.state);
     return html`<section class="panel" aria-label=${this.#say.text('panel')} lang=${this.#say.tag} data-mode=${shown}>
       ${shown === 'signed_out' ? nothing : html`${head(view)}${banners(view)}`}
@@ -140,6 +145,8 @@ export class CtcPanel extends LitElement {
     if (shown === 'signed_out') return this.#signedOut();
     if (shown === 'loading') return html`<div class="middle"><div class="spinner"></div><p class="soft">${say.text('loading')}</p></div>`;
     if (shown === 'offered' && call) return offer(view, call);
+    if (shown === 'handover' && state.handover?.transfer) return handover(view, state.handover, state.handover.transfer);
+    if (shown === 'line') return unknownLine(view);
     if (state.screen === 'settings') return html`<ctc-audio-settings .does=${does} .say=${say}></ctc-audio-settings>`;
     if (shown === 'dialling' && call) return dialling(view, call);
     if (shown === 'consulting' && call?.transfer) return consulting(view, call, call.transfer);
@@ -149,14 +156,16 @@ export class CtcPanel extends LitElement {
   }
 
   #signedOut(): TemplateResult {
-    return html`<div class="middle"><p class="first">${this.#say.text('signedOut')}</p><p class="soft">${this.#say.text('signedOutHelp')}</p></div>`;
+    return html`<div class="middle"><span class="face large" aria-hidden="true">${icon('person')}</span><p class="first">${this.#say.text('signedOut')}</p><p class="soft">${this.#say.text('signedOutHelp')}</p></div>`;
   }
 
   /** For screen readers: what just changed, once. */
   #announce({ state, say }: View, shown: Mode): string {
     const call = current(state);
-    const name = call ? nameOf(call) : '';
+    const name = call ? called(say, call) : '';
     if (shown === 'offered') this.#spoken = say.text('announceIncoming', { name });
+    else if (shown === 'handover') this.#spoken = say.text('announceHandover', { name: state.handover?.agent.name ?? '' });
+    else if (shown === 'line') this.#spoken = say.text(state.line === 'rings' ? 'phoneRings' : 'phoneTalks');
     else if (shown === 'dialling') this.#spoken = say.text('announceRinging', { name });
     else if (shown === 'talking' && call)
       this.#spoken = call.held ? say.text('announceHeld') : call.muted ? say.text('announceMuted') : say.text('announceTalking', { name });
@@ -166,7 +175,7 @@ export class CtcPanel extends LitElement {
   }
 
   /** While the window is open it is the phone, and this element only says so. */
-  #poppedOut(out: boolean): void {
+  #poppedOut(out: Window | null): void {
     this.#out = out;
     this.#begin();
     this.requestUpdate();
@@ -191,5 +200,7 @@ export class CtcPanel extends LitElement {
 
   #tell(name: string, detail: unknown): void {
     this.dispatchEvent(new CustomEvent(`ctc:${name}`, { detail, bubbles: true, composed: true }));
+    // One listener for whoever wants to hear of everything.
+    this.dispatchEvent(new CustomEvent('ctc:event', { detail: { name, detail }, bubbles: true, composed: true }));
   }
 }

@@ -39,7 +39,7 @@ export class Api {
   complete = (id: string, transfer: string): Promise<void> => this.#send('POST', `calls/${id}/transfers/${transfer}/complete`);
   swap = (id: string, transfer: string): Promise<void> => this.#send('POST', `calls/${id}/transfers/${transfer}/swap`);
   cancel = (id: string, transfer: string): Promise<void> => this.#send('DELETE', `calls/${id}/transfers/${transfer}`);
-  annotate = (id: string, notes: string, outcome: string | null): Promise<void> => this.#send('PATCH', `call-log/${id}`, { notes, outcome });
+  annotate = (id: string, notes: string | null, outcome: string | null): Promise<LogEntry> => this.#send('PATCH', `call-log/${id}`, { notes, outcome });
 
   async contacts(query: string): Promise<readonly Contact[]> {
     return (await this.#send<{ contacts: Contact[] }>('GET', `contacts?limit=8&q=${encodeURIComponent(query)}`)).contacts;
@@ -49,9 +49,16 @@ export class Api {
     return (await this.#send<{ agents: Agent[] }>('GET', `agents?limit=6&q=${encodeURIComponent(query)}`)).agents;
   }
 
-  async recent(): Promise<readonly LogEntry[]> {
-    const page = await this.#send<{ calls?: Row[]; entries?: Row[] }>('GET', 'call-log?limit=20');
-    return (page.calls ?? page.entries ?? []).map(toEntry);
+  /** The newest calls; with `disposition` only those. */
+  async log(limit: number, disposition = ''): Promise<readonly LogEntry[]> {
+    return (await this.#send<{ calls: LogEntry[] }>('GET', `call-log?limit=${limit}${disposition && `&disposition=${disposition}`}`)).calls;
+  }
+
+  /** Which parts of the service do not work; empty: all is well. */
+  async failing(): Promise<readonly string[]> {
+    const response = await fetch(new URL('readyz', this.base), { credentials: 'omit', signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const { parts } = (await response.json()) as { parts: Readonly<Record<string, string>> };
+    return Object.keys(parts).filter((part) => parts[part] !== 'ok');
   }
 
   async #send<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
@@ -74,30 +81,4 @@ export class Api {
     }
     return (response.status === 204 ? undefined : await response.json()) as T;
   }
-}
-
-interface Row {
-  id: string;
-  direction: LogEntry['direction'];
-  number: string;
-  contact: LogEntry['contact'];
-  disposition?: string;
-  end_reason?: string;
-  created_at?: string;
-  started_at?: string;
-  talk_seconds?: number;
-}
-
-function toEntry(row: Row): LogEntry {
-  const disposition = row.disposition ?? row.end_reason ?? '';
-  return {
-    id: row.id,
-    direction: row.direction,
-    number: row.number,
-    contact: row.contact,
-    disposition,
-    started_at: row.started_at ?? row.created_at ?? '',
-    talk: row.talk_seconds ?? 0,
-    missed: row.direction === 'inbound' && (row.talk_seconds ?? 0) === 0,
-  };
 }

@@ -1,12 +1,15 @@
-import { Leader } from '../phone/leader.ts';
-import { Ringer, chosen } from '../phone/audio.ts';
+import { Ringer, choose } from '../phone/audio.ts';
 import { Phone } from '../phone/phone.ts';
 import { Api, Problem } from './api.ts';
 import { unique } from './format.ts';
-import type { Call, Device, TransferMode } from './model.ts';
+import { Health } from './health.ts';
+import { read, readJson, write } from './memory.ts';
+import type { Call, Device, LogEntry, StreamMessage, TransferMode } from './model.ts';
+import { Notes } from './notes.ts';
+import { Place } from './place.ts';
 import type { Action } from './reducer.ts';
 import type { State, Wish } from './state.ts';
-import { current, mode, offered } from './state.ts';
+import { current, offered, silent } from './state.ts';
 import { Store } from './store.ts';
 import { Stream } from './stream.ts';
 
@@ -15,16 +18,26 @@ const SEARCH_PAUSE_MS = 180;
 const WISH_MS = 8_000;
 /** By how much the end of the sound may come before the news of the call's end. */
 const HANGING_UP_MS = 700;
-/** How long a conversation waits for this computer to become the phone. */
-const BECOME_MS = 5_000;
-const RETRY_PHONE_MS = 5_000;
+/** By how much the telephone may ring before the news of the call. */
+const ALONE_MS = 1_500;
+const RECENT = 30;
+const MISSED = 20;
+
+/** What this tab, or this browser, remembers. */
 const DEVICE = 'ctc-panel.device';
+const ASKED = 'ctc-panel.asked';
+const WRAP_UP = 'ctc-panel.wrap-up';
+const SEEN = 'ctc-panel.seen';
+const SKEW = 'ctc-panel.skew';
+
+/** What these say of a transfer is about its target, not about the agent. */
+const OF_THE_TARGET = new Set(['agent_busy', 'agent_offline']);
 
 /** Told to the page around the panel; `name` is without its `ctc:`. */
 export type Tell = (name: string, detail: unknown) => void;
 
 /** What windows of one agent tell each other. */
-type Message = { readonly type: 'expect' } | { readonly type: 'answer' } | { readonly type: 'decline' };
+type Message = { readonly type: 'expect' | 'answer' | 'decline' | 'drop' } | { readonly type: 'wrappedUp'; readonly call: string };
 
 /** Turns what the agent does into requests, and what the service says into actions. */
 export class Controller {
@@ -34,11 +47,15 @@ export class Controller {
   readonly #tell: Tell;
   readonly #stream: Stream;
   readonly #ringer: Ringer;
-  #leader: Leader | null = null;
+  readonly #health: Health;
+  #place: Place | null = null;
+  #notes: Notes | null = null;
   #channel: BroadcastChannel | null = null;
   #searching: ReturnType<typeof setTimeout> | undefined;
-  #retrying: ReturnType<typeof setTimeout> | undefined;
+  #alone: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
+  /** By how much the service's clock is ahead of this computer's, in ms: an event takes no time at the least. */
+  skew = Number(read(SKEW, true));
   /** The call whose sound was asked to come here, so that it is asked once. */
   #fetched = '';
   /** Whether a conversation's sound was in this window before. */
@@ -49,9 +66,13 @@ export class Controller {
     this.api = new Api(base, session);
     const dispatch = (action: Action): void => this.#dispatch(action);
     this.#ringer = new Ringer((blocked) => dispatch({ type: 'soundBlocked', blocked }));
+    this.#health = new Health(
+      () => this.api.failing(),
+      (parts) => dispatch({ type: 'failing', parts }),
+    );
     this.phone = new Phone(base, this.api.ticket, {
       phone: (phone, reason) => dispatch({ type: 'phone', phone, reason: reason ?? null }),
-      line: (line) => dispatch({ type: 'line', line }),
+      line: (line, name) => dispatch({ type: 'line', line, name }),
       microphone: (microphone) => dispatch({ type: 'microphone', microphone }),
       quality: (quality) => dispatch({ type: 'quality', quality }),
       soundBlocked: (blocked) => dispatch({ type: 'soundBlocked', blocked }),
@@ -66,12 +87,14 @@ export class Controller {
   }
 
   async start(): Promise<void> {
-    this.#stream.open();
     while (!this.#closed) {
       try {
         const me = await this.api.me();
         if (this.#closed) return;
-        this.#dispatch({ type: 'me', me, device: remembered() });
+        const kept = read(DEVICE);
+        this.#dispatch({ type: 'me', me, device: kept === 'desk' || kept === 'web' ? kept : null });
+        // Whose calls the stream tells of is known now.
+        this.#stream.open();
         this.#meet(me.agent.email);
         this.#tell('ready', { agent: me.agent });
         void this.refreshRecent();
@@ -87,11 +110,14 @@ export class Controller {
   /** The window goes, the conversation does not. */
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#retrying);
+    clearTimeout(this.#alone);
+    clearTimeout(this.#searching);
     this.#stream.close();
+    this.#health.close();
+    this.#notes?.close();
     this.#ringer.stop();
-    this.phone.stop();
-    this.#leader?.resign();
+    if (this.#place) this.#place.close();
+    else this.phone.stop();
     this.#channel?.close();
   }
 
@@ -102,14 +128,21 @@ export class Controller {
     if (!me || pending.includes('call')) return;
     if (device === 'web') this.#say({ type: 'expect' });
     await this.#wish('call', async () => {
-      const call = await this.api.call(me.email, device, to, unique());
+      const key = unique();
+      const call = await this.api.call(me.email, device, to, key).catch((error: unknown) => {
+        // An old call's contact may have been removed since; the number is still there.
+        if (!(error instanceof Problem) || error.code !== 'contact_not_found' || !to.to) throw error;
+        return this.api.call(me.email, device, { to: to.to }, `${key}-again`);
+      });
+      if (device === 'web') write(ASKED, call.id, true);
       this.#dispatch({ type: 'placed', call });
     });
   }
 
   async hangUp(): Promise<void> {
     const call = current(this.store.state);
-    if (!call) return;
+    // A colleague's call, or one that only this telephone knows of.
+    if (!call) return this.#say({ type: 'drop' });
     await this.#wish('hangup', async () => {
       try {
         await this.api.hangUp(call.id);
@@ -127,7 +160,7 @@ export class Controller {
 
   async decline(): Promise<void> {
     const call = current(this.store.state);
-    if (!call) return;
+    if (!call) return this.#say({ type: 'decline' });
     // Through the service, so that all her phones stop at once; the browser's own only if the service is away.
     await this.#wish('hangup', () =>
       this.api.hangUp(call.id).catch((error: unknown) => {
@@ -158,14 +191,14 @@ export class Controller {
 
   /** Which phone the next call rings; a running conversation moves there. */
   async choose(device: Device): Promise<void> {
-    remember(device);
+    write(DEVICE, device);
     this.#dispatch({ type: 'device', device });
     const call = current(this.store.state);
     if (call?.state !== 'talking' || call.device === device) return;
     if (device === 'web') {
       await this.phone.tryMicrophone();
       // What keeps this computer from being the phone is shown already.
-      if (!(await this.#becomesThePhone())) return;
+      if (!(await this.#place?.becomes())) return;
       this.#say({ type: 'expect' });
     }
     await this.#wish('device', () => this.api.device(call.id, device), true);
@@ -174,21 +207,20 @@ export class Controller {
   /** Sound comes to this window, whichever had it. */
   here(): void {
     this.#fetched = '';
-    this.phone.stop();
-    this.#leader?.seize();
+    this.#place?.seize();
   }
 
   allowMicrophone(): Promise<void> {
-    return this.phone.tryMicrophone();
+    return this.phone.busy ? this.phone.changeMicrophone() : this.phone.tryMicrophone();
   }
 
   async chooseMicrophone(id: string): Promise<void> {
-    chosen.microphone = id;
+    choose('microphone', id);
     await this.phone.changeMicrophone();
   }
 
   chooseSpeaker(id: string): void {
-    chosen.speaker = id;
+    choose('speaker', id);
     this.phone.changeSpeaker(id);
   }
 
@@ -198,128 +230,146 @@ export class Controller {
     if (query.trim()) this.#searching = setTimeout(() => void this.#search(query), SEARCH_PAUSE_MS);
   }
 
-  async saveNotes(): Promise<void> {
+  saveNotes(): void {
     const { wrapUp, notes } = this.store.state;
     if (!wrapUp) return;
-    await this.#wish('notes', async () => {
-      await this.api.annotate(wrapUp.id, notes.text, notes.outcome);
-      this.#dispatch({ type: 'notesSaved' });
-      this.#dispatch({ type: 'wrappedUp' });
-    });
+    void this.#notes?.add(wrapUp.id, notes.text.trim() || null, notes.outcome);
+    this.wrapUp();
+  }
+
+  /** Nothing more is to be said of the last call, in no window. */
+  wrapUp(): void {
+    const { wrapUp } = this.store.state;
+    if (wrapUp) this.#say({ type: 'wrappedUp', call: wrapUp.id });
   }
 
   async refreshRecent(): Promise<void> {
-    const recent = await this.api.recent().catch(() => null);
+    const recent = await this.api.log(RECENT).catch(() => null);
     if (recent) this.#dispatch({ type: 'recent', recent });
+  }
+
+  /** All calls, or the missed ones, which the agent has seen with that. */
+  async show(onlyMissed: boolean): Promise<void> {
+    this.#dispatch({ type: 'show', onlyMissed });
+    if (!onlyMissed) return;
+    const lists = await Promise.all([this.api.log(MISSED, 'missed'), this.api.log(MISSED, 'abandoned')]).catch(() => null);
+    if (!lists) return;
+    const missed = lists.flat().sort((one, other) => other.started_at.localeCompare(one.started_at));
+    this.#dispatch({ type: 'missed', missed: missed.slice(0, MISSED) });
+    this.#see(missed[0]);
   }
 
   // what follows
 
   #react(state: State, before: State, action: Action): void {
-    if (state.device !== before.device || (state.me !== null) !== (before.me !== null)) this.#beThePhone(state.device === 'web' && state.me !== null);
+    if (state.device !== before.device || (state.me !== null) !== (before.me !== null)) this.#place?.want(state.device === 'web' && state.me !== null);
     if (state.soundBlocked && !before.soundBlocked) addEventListener('pointerdown', () => this.phone.resume(), { once: true });
-    if (state.phone === 'unavailable' && before.phone !== 'unavailable') this.#tryAgain();
-    this.#fetchSound(state);
-    if (state.line === 'idle' && before.line !== 'idle') this.#dispatch({ type: 'soundBlocked', blocked: false });
-    if (this.phone.busy && before.calls.length > 0 && state.calls.length === 0) this.phone.drop();
-    if (state.line === 'idle' && before.line !== 'idle' && state.device === 'desk') this.#beThePhone(false);
-    this.#ring(state);
-    if (action.type === 'stream' && 'id' in action.message) this.#report(action.message.type, action.message.data);
-    if (action.type === 'stream' && action.message.type === 'snapshot') for (const call of state.calls) if (offered(call)) this.#tell('call-offered', { call });
+    this.#place?.follow(state, before);
+    this.#fetchSound(state, before);
+    this.#followLine(state, before);
+    if (this.phone.busy && (before.calls.length > 0 || before.handover) && state.calls.length === 0 && !state.handover) this.phone.drop();
+    const back = state.link === 'open' && before.link !== 'open';
+    if (back) void this.#notes?.send();
+    if (back || (before.phone === 'ready' && state.phone !== 'ready')) void this.#health.look();
+    if (state.link !== 'signed_out' && (state.wrapUp !== before.wrapUp || state.notes !== before.notes)) remember(state);
+    if (action.type === 'stream') this.#report(state, before, action.message);
   }
 
-  #report(type: string, call: Call): void {
-    const name = type.slice('call.'.length).replaceAll('_', '-');
-    this.#tell(`call-${name === 'created' ? 'started' : name}`, { call });
-    if (type === 'call.ended' || type === 'call.logged') void this.refreshRecent();
-  }
-
-  #ring(state: State): void {
+  #followLine(state: State, before: State): void {
     // One window rings, the phone; a desk phone does so by itself.
     if (state.line === 'rings') this.#ringer.start();
-    else if (this.#ringer.rings) this.#ringer.stop();
+    else this.#ringer.stop();
+    if (state.line === before.line) return;
+    clearTimeout(this.#alone);
+    if (state.line !== 'idle') {
+      this.#alone = setTimeout(() => this.#dispatch({ type: 'lineAlone' }), ALONE_MS);
+      return;
+    }
+    this.#dispatch({ type: 'soundBlocked', blocked: false });
+    if (state.device === 'desk') this.#place?.want(false);
+  }
+
+  #report(state: State, before: State, message: StreamMessage): void {
+    if (message.type === 'resumed') return;
+    if (message.type === 'snapshot') {
+      for (const call of state.calls) if (offered(call)) this.#tell('call-offered', { call });
+      if (state.handover) this.#tell('transfer-offered', { call: state.handover });
+      return;
+    }
+    if (message.type === 'call.logged') {
+      this.#logged(message.data);
+      return;
+    }
+    this.#compareClocks(message.timestamp);
+    const call = message.data;
+    const name = message.type.slice('call.'.length).replaceAll('_', '-');
+    if (call.agent.email.toLowerCase() === state.me?.email.toLowerCase()) this.#tell(`call-${name === 'created' ? 'started' : name}`, { call });
+    else if (state.handover && !before.handover) this.#tell('transfer-offered', { call });
+    else if (before.handover && !state.handover) this.#tell('transfer-ended', { call });
+  }
+
+  #compareClocks(timestamp: string): void {
+    const ahead = Date.parse(timestamp) - Date.now();
+    if (this.skew !== 0 && ahead <= this.skew) return;
+    this.skew = ahead;
+    write(SKEW, String(ahead), true);
+  }
+
+  #logged(entry: LogEntry): void {
+    this.#tell('call-logged', { call: entry });
+    void this.#notes?.send();
+    if (this.store.state.onlyMissed) this.#see(entry);
+  }
+
+  /** Missed calls up to this one are no news any more. */
+  #see(entry: LogEntry | undefined): void {
+    if (!entry || entry.started_at <= this.store.state.missedSeen) return;
+    write(`${SEEN} ${this.store.state.me?.email}`, entry.started_at);
+    this.#dispatch({ type: 'seen', at: entry.started_at });
   }
 
   #meet(email: string): void {
     const name = `ctc-panel ${this.api.base.origin} ${email}`;
     this.#channel = new BroadcastChannel(name);
     this.#channel.onmessage = ({ data }: MessageEvent<Message>) => this.#obey(data);
-    this.#leader = new Leader(
-      name,
-      () => void this.phone.start(),
-      () => {
-        this.phone.stop();
-        this.#dispatch({ type: 'phone', phone: 'waiting' });
-      },
+    this.#place = new Place(name, this.phone, this.store, (action) => this.#dispatch(action));
+    this.#place.want(this.store.state.device === 'web');
+    this.#notes = new Notes(
+      `${name} notes`,
+      this.api,
+      (count) => this.#dispatch({ type: 'unsaved', count }),
+      (error) => this.#explain(error),
     );
-    this.#beThePhone(this.store.state.device === 'web');
+    void this.#notes.send();
+    this.#dispatch({ type: 'seen', at: read(`${SEEN} ${email}`) });
+    const left = readJson<{ call: Call; notes: State['notes'] }>(WRAP_UP, true);
+    if (left?.call.agent.email === email) this.#dispatch({ type: 'wrapUp', ...left });
   }
 
-  #beThePhone(wanted: boolean): void {
-    if (!this.#leader) return;
-    if (wanted) {
-      if (typeof navigator.locks === 'undefined') {
-        this.#dispatch({ type: 'microphone', microphone: 'insecure' });
-        return;
-      }
-      this.#leader.stand();
-      void this.#lookAtMicrophone();
-    } else if (!this.phone.busy) {
-      this.#leader.resign();
-      this.phone.stop();
-      this.#dispatch({ type: 'phone', phone: 'off' });
-    }
-  }
-
-  /** Whether this computer, here or in another tab, is the phone within a few seconds. */
-  #becomesThePhone(): Promise<boolean> {
-    const is = ({ phone }: State): boolean => phone === 'ready' || phone === 'waiting';
-    return new Promise((resolve) => {
-      const settle = (outcome: boolean): void => {
-        clearTimeout(timer);
-        unsubscribe();
-        resolve(outcome);
-      };
-      const timer = setTimeout(() => settle(is(this.store.state)), BECOME_MS);
-      const unsubscribe = this.store.subscribe((state) => is(state) && settle(true));
-      if (is(this.store.state)) settle(true);
-    });
-  }
-
-  /** What the browser says of the microphone without asking anybody. */
-  async #lookAtMicrophone(): Promise<void> {
-    const permission = await navigator.permissions?.query({ name: 'microphone' as PermissionName }).catch(() => null);
-    if (!permission) return;
-    const look = (): void => {
-      if (permission.state === 'denied') this.#dispatch({ type: 'microphone', microphone: 'refused' });
-      else if (this.store.state.microphone === 'refused') this.#dispatch({ type: 'microphone', microphone: 'unknown' });
-    };
-    permission.onchange = look;
-    look();
-  }
-
-  #tryAgain(): void {
-    clearTimeout(this.#retrying);
-    this.#retrying = setTimeout(() => {
-      if (this.store.state.phone !== 'unavailable' || this.#closed) return;
-      this.phone.stop();
-      if (this.#leader?.leads) void this.phone.start();
-    }, RETRY_PHONE_MS);
-  }
-
-  /** After a reload, or when this window takes over: the conversation's sound comes here. */
-  #fetchSound(state: State): void {
+  /** After a reload, or when this window takes over: the conversation's sound, or its ring, comes here. */
+  #fetchSound(state: State, before: State): void {
     if (state.line !== 'idle') {
       this.#fetched = '';
       this.#had = true;
     }
-    const call = silent(state);
-    if (!call || this.#fetched === call.id) return;
-    this.#fetched = call.id;
+    // The snapshot may come after the phone.
+    const came = (state.phone === 'ready' && before.phone !== 'ready') || (state.link === 'open' && before.link === 'connecting');
+    const call = silent(state, came);
+    if (!call || this.#fetched === `${call.id} ${call.state}`) return;
+    this.#fetched = `${call.id} ${call.state}`;
+    const rings = call.state === 'ringing_agent';
+    // From now on: that the sound is nowhere is told only when that did not help.
+    this.#dispatch({ type: 'wish', wish: 'device' });
     const fetch = (): void => {
-      if (silent(this.store.state)?.id !== call.id) return;
-      this.phone.expect();
-      void this.#wish('device', () => this.api.device(call.id, 'web', true), true);
+      if (silent(this.store.state, rings)?.id !== call.id) return this.#dispatch({ type: 'settled', wish: 'device' });
+      // What she asked for herself is answered by itself.
+      if (!rings || read(ASKED, true) === call.id) this.phone.expect();
+      const ask = (): Promise<void> => this.api.device(call.id, 'web', true);
+      // It may have gone on in the meantime: then there is something else to fetch, or nothing.
+      const settle = (error: unknown): void => {
+        if (!(error instanceof Problem) || error.code !== 'wrong_state') throw error;
+      };
+      void this.#wish('device', () => ask().catch(settle), true);
     };
     // When a conversation ends, its sound may end before we are told.
     setTimeout(fetch, this.#had ? HANGING_UP_MS : 0);
@@ -333,7 +383,9 @@ export class Controller {
   #obey(message: Message): void {
     if (message.type === 'expect') this.phone.expect();
     else if (message.type === 'answer') void this.phone.answer();
-    else this.phone.decline();
+    else if (message.type === 'decline') this.phone.decline();
+    else if (message.type === 'drop') this.phone.drop();
+    else if ('call' in message && this.store.state.wrapUp?.id === message.call) this.#dispatch({ type: 'wrappedUp' });
   }
 
   async #search(query: string): Promise<void> {
@@ -365,14 +417,16 @@ export class Controller {
       else setTimeout(() => this.#dispatch({ type: 'settled', wish }), WISH_MS);
     } catch (error) {
       this.#dispatch({ type: 'settled', wish });
-      this.#explain(error);
+      this.#explain(error, wish);
     }
   }
 
-  #explain(error: unknown): void {
+  #explain(error: unknown, wish?: Wish): void {
     if (!(error instanceof Problem)) throw error;
     if (error.status === 401) return this.#signedOut();
-    this.#dispatch({ type: 'notice', notice: { code: error.code, detail: error.message } });
+    if (error.code === 'asterisk_unreachable' || error.code === 'database_unreachable') void this.#health.look();
+    const code = wish === 'transfer' && OF_THE_TARGET.has(error.code) ? `target_${error.code}` : error.code;
+    this.#dispatch({ type: 'notice', notice: { code, detail: error.message } });
     this.#tell('problem', { code: error.code, detail: error.message });
   }
 
@@ -388,25 +442,7 @@ export class Controller {
   }
 }
 
-/** A conversation on this computer whose sound is nowhere, although this window is the phone. */
-function silent(state: State): Call | null {
-  const call = current(state);
-  return state.phone === 'ready' && state.line === 'idle' && call?.device === 'web' && mode(state) === 'talking' ? call : null;
-}
-
-function remembered(): Device | null {
-  try {
-    const kept = localStorage.getItem(DEVICE);
-    return kept === 'desk' || kept === 'web' ? kept : null;
-  } catch {
-    return null;
-  }
-}
-
-function remember(device: Device): void {
-  try {
-    localStorage.setItem(DEVICE, device);
-  } catch {
-    // A browser that keeps nothing takes the agent's usual device next time.
-  }
+/** Notes that are being written outlive a page that is reloaded. */
+function remember({ wrapUp, notes }: State): void {
+  write(WRAP_UP, wrapUp ? JSON.stringify({ call: wrapUp, notes }) : '', true);
 }

@@ -34,13 +34,19 @@ const COUNTRY_CODES = /^(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0
 /** Whether this could be dialled. */
 export const dialable = (text: string): boolean => /^\s*\+?[\d\s().\/-]{2,24}\s*$/.test(text) && /\d{2}/.test(text);
 
-/** What to call the other side. */
+/** What to call the other side; empty when the number is withheld. */
 export function nameOf(call: Pick<Call, 'contact' | 'number'>): string {
   return plain(call.contact?.name ?? '') || readable(call.number);
 }
 
 /** Without control characters, and without those that turn the direction of writing (Unicode, UAX 9). */
 export const plain = (text: string): string => text.replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '').trim();
+
+/** An address that may be opened in another tab; everything but http is none. */
+export function webAddress(url: string | null | undefined): string | null {
+  if (!url || !URL.canParse(url)) return null;
+  return /^https?:$/.test(new URL(url).protocol) ? url : null;
+}
 
 /** One or two letters for a face that nobody has; empty without a name. */
 export function initials(contact: ContactRef | { name: string } | null): string {

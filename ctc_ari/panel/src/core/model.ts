@@ -28,6 +28,16 @@ export interface Transfer {
   readonly reason: string | null;
   /** Which of the two the agent talks with during a consultation. */
   readonly talking_with: string;
+  /** The API, or the keys of the agent's own phone. */
+  readonly by: 'api' | 'phone';
+}
+
+/** Somebody who takes part beside the conversation. */
+export interface Supervisor {
+  readonly id: string;
+  readonly agent: Agent;
+  readonly mode: 'listen' | 'whisper' | 'barge';
+  readonly state: 'ringing' | 'joined';
 }
 
 export interface Call {
@@ -42,6 +52,11 @@ export interface Call {
   readonly held: boolean;
   readonly recording: boolean;
   readonly transfer: Transfer | null;
+  /** The call that the customer was transferred from. */
+  readonly transferred_from: string | null;
+  readonly supervisors: readonly Supervisor[];
+  /** The number that a caller has called. */
+  readonly did: string | null;
   readonly moving_to: Device | null;
   readonly missed: boolean;
   readonly created_at: string;
@@ -55,17 +70,26 @@ export interface Contact extends ContactRef {
   readonly numbers: readonly { readonly number: string; readonly label?: string | null }[];
 }
 
-/** A past call as the call log tells it. */
+/** Somebody who had to do with a past call. */
+export interface LogAgent extends Agent {
+  /** Whether the customer was connected with her. */
+  readonly talked: boolean;
+}
+
+/** A past call as the call log tells it; after transfers all its parts are one. */
 export interface LogEntry {
   readonly id: string;
+  /** The ids of the call and of those that came of its transfers. */
+  readonly calls: readonly string[];
   readonly direction: Call['direction'];
   readonly number: string;
   readonly contact: ContactRef | null;
-  readonly disposition: string;
+  readonly agents: readonly LogAgent[];
+  readonly disposition: 'answered' | 'no_answer' | 'busy' | 'rejected' | 'cancelled' | 'failed' | 'missed' | 'abandoned';
   readonly started_at: string;
-  /** Seconds of conversation. */
-  readonly talk: number;
-  readonly missed: boolean;
+  readonly talk_seconds: number;
+  readonly notes: string | null;
+  readonly outcome: string | null;
 }
 
 export interface SipTicket {
@@ -86,6 +110,20 @@ export interface Me {
 export type StreamMessage =
   | { readonly type: 'snapshot'; readonly last_event_id: number; readonly data: { readonly calls: readonly Call[] } }
   | { readonly type: 'resumed'; readonly last_event_id: number }
-  | { readonly id: number; readonly type: `call.${string}`; readonly timestamp: string; readonly data: Call };
+  | { readonly id: number; readonly type: 'call.logged'; readonly timestamp: string; readonly data: LogEntry }
+  | { readonly id: number; readonly type: Happened; readonly timestamp: string; readonly data: Call };
+
+/** What happens to a call, without its line in the log; see /openapi.yaml. */
+export type Happened = `call.${
+  | 'created' | 'agent_ringing' | 'agent_answered' | 'customer_ringing' | 'answered' | 'ended' | 'muted' | 'unmuted' | 'held' | 'resumed'
+  | `recording_${'started' | 'stopped'}` | 'offered' | 'offer_ended' | `device_${'changed' | 'failed'}`
+  | `transfer_${'started' | 'answered' | 'swapped' | 'completed' | 'cancelled'}` | `supervisor_${'invited' | 'joined' | 'changed' | 'left'}`}`;
 
 export const live = (call: Call): boolean => call.state !== 'ended';
+
+/** Whether its transfer is under way. */
+export const handing = ({ transfer }: Call): boolean => transfer !== null && (transfer.state === 'ringing' || transfer.state === 'talking');
+
+/** A caller to whom nobody talked. */
+export const isMissed = ({ direction, disposition }: Pick<LogEntry, 'direction' | 'disposition'>): boolean =>
+  direction === 'inbound' && disposition !== 'answered';

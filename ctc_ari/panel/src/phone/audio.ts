@@ -1,3 +1,4 @@
+import { read, write } from '../core/memory.ts';
 import type { Microphone } from '../core/state.ts';
 
 export interface Devices {
@@ -5,29 +6,16 @@ export interface Devices {
   readonly speakers: readonly MediaDeviceInfo[];
 }
 
-const MICROPHONE = 'ctc-panel.microphone';
-const SPEAKER = 'ctc-panel.speaker';
+export type Choice = 'microphone' | 'speaker' | 'ringer';
 
-/** Remembered choices; a browser that keeps nothing has none. */
-export const chosen = {
-  get microphone(): string {
-    return read(MICROPHONE);
-  },
-  set microphone(id: string) {
-    write(MICROPHONE, id);
-  },
-  get speaker(): string {
-    return read(SPEAKER);
-  },
-  set speaker(id: string) {
-    write(SPEAKER, id);
-  },
-};
+/** Remembered choices of devices; empty: as the system has it. */
+export const chosen = (what: Choice): string => read(`ctc-panel.${what}`);
+export const choose = (what: Choice, id: string): void => write(`ctc-panel.${what}`, id);
 
 /** The microphone with echo cancellation and noise suppression; the chosen one if it is there. */
 export async function openMicrophone(): Promise<MediaStream> {
   const wanted: MediaTrackConstraints = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
-  const id = chosen.microphone;
+  const id = chosen('microphone');
   return navigator.mediaDevices.getUserMedia({ audio: id ? { ...wanted, deviceId: { ideal: id } } : wanted });
 }
 
@@ -60,7 +48,7 @@ export class Speaker {
 
   async play(stream: MediaStream): Promise<void> {
     this.#element.srcObject = stream;
-    await this.choose(chosen.speaker);
+    await this.choose(chosen('speaker'));
     await this.resume();
   }
 
@@ -116,14 +104,12 @@ export class Ringer {
     this.#blocked = blocked;
   }
 
-  get rings(): boolean {
-    return this.#context !== null;
-  }
-
   start(): void {
     if (this.#context) return;
-    const context = new AudioContext();
+    const context = new AudioContext() as AudioContext & { setSinkId?(id: string): Promise<void> };
     this.#context = context;
+    // A headset that lies on the table is not heard; not every browser can choose.
+    if (chosen('ringer')) void context.setSinkId?.(chosen('ringer')).catch(() => undefined);
     const burst = (): void => {
       if (context.state === 'suspended') {
         this.#blocked(true);
@@ -137,8 +123,9 @@ export class Ringer {
   }
 
   stop(): void {
+    if (!this.#context) return;
     clearInterval(this.#timer);
-    void this.#context?.close();
+    void this.#context.close();
     this.#context = null;
     this.#blocked(false);
   }
@@ -157,21 +144,5 @@ function ring(context: AudioContext, at: number): void {
     tone.connect(gain);
     tone.start(at);
     tone.stop(at + 0.31);
-  }
-}
-
-function read(key: string): string {
-  try {
-    return localStorage.getItem(key) ?? '';
-  } catch {
-    return '';
-  }
-}
-
-function write(key: string, value: string): void {
-  try {
-    localStorage.setItem(key, value);
-  } catch {
-    // A browser that keeps nothing asks again next time.
   }
 }

@@ -24,7 +24,8 @@ const EXPECT_MS = 30_000;
 
 export interface PhoneHears {
   phone(state: PhoneState, reason?: string): void;
-  line(line: Line): void;
+  /** `name`: who calls, as Asterisk shows it to telephones. */
+  line(line: Line, name?: string): void;
   microphone(microphone: Microphone): void;
   quality(quality: Quality | null): void;
   soundBlocked(blocked: boolean): void;
@@ -137,7 +138,7 @@ export class Phone {
       stop(stream);
       return;
     }
-    this.#microphone = stream;
+    this.#take(stream);
     session.answer({
       mediaStream: stream,
       pcConfig: { iceServers: this.#iceServers, bundlePolicy: 'max-bundle' },
@@ -145,7 +146,7 @@ export class Phone {
   }
 
   decline(): void {
-    if (this.#session?.isInProgress()) this.#session.terminate({ status_code: 486 });
+    if (this.#session?.isInProgress()) this.#session.terminate({ status_code: 603 });
   }
 
   /** The service says that the call is over; Asterisk may have told us on a connection that was lost. */
@@ -169,7 +170,7 @@ export class Phone {
     if (!stream) return;
     await sender.replaceTrack(stream.getAudioTracks()[0] ?? null);
     stop(this.#microphone);
-    this.#microphone = stream;
+    this.#take(stream);
   }
 
   /** Now that somebody clicked, the browser lets sound out. */
@@ -216,15 +217,17 @@ export class Phone {
 
   #rung(session: RTCSession): void {
     if (session.direction !== 'incoming') return;
-    if (this.#session) {
-      // Only a conversation that moves here may take the place of another.
-      if (Date.now() >= this.#expectUntil) {
+    const before = this.#session;
+    if (before) {
+      // Only a conversation that moves here may take the place of another; what still rings may be rung anew.
+      if (before.isEstablished() && Date.now() >= this.#expectUntil) {
         session.terminate({ status_code: 486 });
         return;
       }
       this.#over();
     }
     this.#session = session;
+    navigator.mediaDevices?.addEventListener('devicechange', this.#plugged);
     session.on('ended', () => this.#ended(session));
     session.on('failed', () => this.#ended(session));
     session.on('getusermediafailed', (error: unknown) => this.#hears.microphone(microphoneTrouble(error)));
@@ -235,7 +238,8 @@ export class Phone {
       this.#hears.line('talks');
       this.#watchQuality(session.connection as RTCPeerConnection);
     });
-    this.#hears.line('rings');
+    const { display_name: shown, uri } = session.remote_identity;
+    this.#hears.line('rings', shown || uri.user);
     if (Date.now() < this.#expectUntil) void this.answer();
   }
 
@@ -273,6 +277,7 @@ export class Phone {
 
   #over(): void {
     clearInterval(this.#watch);
+    navigator.mediaDevices?.removeEventListener('devicechange', this.#plugged);
     const had = this.#session !== null;
     this.#session = null;
     stop(this.#microphone);
@@ -280,6 +285,20 @@ export class Phone {
     this.#speaker.stop();
     if (had) this.#hears.line('idle');
   }
+
+  /** The microphone of this conversation; one that is unplugged is replaced by whichever is left, or comes next. */
+  #take(stream: MediaStream): void {
+    this.#microphone = stream;
+    const [track] = stream.getAudioTracks();
+    track?.addEventListener('ended', () => {
+      if (stream === this.#microphone) void this.changeMicrophone();
+    });
+  }
+
+  #plugged = (): void => {
+    const [track] = this.#microphone?.getAudioTracks() ?? [];
+    if (this.#session && track?.readyState !== 'live') void this.changeMicrophone();
+  };
 
   async #openMicrophone(): Promise<MediaStream> {
     try {

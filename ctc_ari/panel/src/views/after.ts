@@ -1,9 +1,11 @@
 import type { TemplateResult } from 'lit';
-import { html } from 'lit';
-import { between, duration, nameOf } from '../core/format.ts';
+import { html, nothing } from 'lit';
+import { between, duration } from '../core/format.ts';
 import type { Call } from '../core/model.ts';
+import { canCall } from '../core/state.ts';
 import type { Texts } from '../texts/en.ts';
-import { face } from './pieces.ts';
+import { icon } from './icons.ts';
+import { called, face } from './pieces.ts';
 import type { View } from './pieces.ts';
 
 const OUTCOMES: readonly (readonly [string, keyof Texts])[] = [
@@ -19,13 +21,17 @@ export function after({ state, does, say }: View, call: Call): TemplateResult {
   const seconds = call.answered_at && call.ended_at ? between(call.answered_at, Date.parse(call.ended_at)) : 0;
   const reason = say.choice('reason', call.end_reason ?? '', 'callEnded');
   const choose = (outcome: string) => () => does.store.dispatch({ type: 'notes', outcome: state.notes.outcome === outcome ? null : outcome });
-  return html`<form class="page" @submit=${(event: Event) => { event.preventDefault(); void does.saveNotes(); }}>
+  return html`<form class="page" @submit=${(event: Event) => { event.preventDefault(); does.saveNotes(); }}>
     <div class="party">
       ${face(call.contact?.name ?? null)}
       <span class="grow">
-        <bdi class="first cut block">${nameOf(call)}</bdi>
-        <span class="second">${reason}${seconds > 0 ? html` · <span class="tabular">${duration(seconds)}</span>` : ''}</span>
+        <bdi class="first cut block">${called(say, call)}</bdi>
+        <span class="second soft">${reason}${seconds > 0 ? html` · <span class="tabular">${duration(seconds)}</span>` : ''}</span>
       </span>
+      ${call.answered_at === null && call.number
+        ? html`<button type="button" class="pill small go" data-control="again" ?disabled=${!canCall(state)} @click=${() => does.call(call.contact ? { contact_id: call.contact.id, to: call.number } : { to: call.number })}>
+            ${icon('phone')}${say.text('callBack')}</button>`
+        : nothing}
     </div>
     <div>
       <label id="outcome">${say.text('outcome')}</label>
@@ -39,8 +45,8 @@ export function after({ state, does, say }: View, call: Call): TemplateResult {
         @input=${(event: InputEvent) => does.store.dispatch({ type: 'notes', text: (event.target as HTMLTextAreaElement).value })}></textarea>
     </div>
     <div class="bottom">
-      <button type="button" class="pill" data-control="skip" @click=${() => does.store.dispatch({ type: 'wrappedUp' })}>${say.text('skip')}</button>
-      <button class="pill main" data-control="save" ?disabled=${state.pending.includes('notes') || (!state.notes.text.trim() && !state.notes.outcome)}>${say.text('save')}</button>
+      <button type="button" class="pill" data-control="skip" @click=${() => does.wrapUp()}>${say.text('skip')}</button>
+      <button class="pill main" data-control="save" ?disabled=${!state.notes.text.trim() && !state.notes.outcome}>${say.text('save')}</button>
     </div>
   </form>`;
 }

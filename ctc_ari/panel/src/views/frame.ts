@@ -2,7 +2,7 @@ import type { TemplateResult } from 'lit';
 import { html, nothing } from 'lit';
 import type { Device } from '../core/model.ts';
 import type { State } from '../core/state.ts';
-import { obstacle } from '../core/state.ts';
+import { obstacle, silent } from '../core/state.ts';
 import type { Language } from '../texts/language.ts';
 import { icon } from './icons.ts';
 import type { View } from './pieces.ts';
@@ -45,12 +45,16 @@ export function head({ state, does, say, popOut }: View): TemplateResult {
 
 function condition(state: State, say: Language): [string, string] {
   if (state.link === 'lost') return ['', say.text('statusOffline')];
+  const handed = state.handover?.transfer?.state;
+  if (handed && state.calls.length === 0) return ['busy', say.text(handed === 'ringing' ? 'statusRinging' : 'statusOnCall')];
+  if (state.line !== 'idle' && state.calls.length === 0) return ['busy', say.text(state.line === 'talks' ? 'statusOnCall' : 'statusRinging')];
+  if (state.failing.length > 0 && state.calls.length === 0) return ['', say.text('statusOffline')];
   if (state.calls.length > 0) return ['busy', say.text(state.calls.some((call) => call.state === 'talking') ? 'statusOnCall' : 'statusRinging')];
   if (state.link === 'connecting') return ['wait', say.text('statusStarting')];
   if (state.device === 'web') {
     if (state.phone === 'elsewhere') return ['wait', say.text('statusElsewhere')];
     if (state.phone === 'starting' || state.phone === 'off') return ['wait', say.text('statusStarting')];
-    if (state.phone === 'unavailable' || obstacle(state)) return ['', say.text('statusOffline')];
+    if (state.phone === 'unavailable' || obstacle(state) !== null) return ['', say.text('statusOffline')];
   }
   return ['ready', say.text('statusReady')];
 }
@@ -62,6 +66,8 @@ export function banners(view: View): TemplateResult {
   const failed = state.calls.find((call) => call.transfer?.state === 'failed')?.transfer;
   return html`
     ${found ? banner(say.choice('obstacle', found, 'obstacle_phone_unavailable'), found === 'service_lost' ? 'bad' : '', remedies(view, found)) : nothing}
+    ${soundless(state) ? banner(say.text('soundLost'), '', html`<button class="link" @click=${() => does.here()}>${say.text('bringSound')}</button>`) : nothing}
+    ${state.unsaved > 0 ? banner(say.text('unsaved'), 'note', nothing) : nothing}
     ${state.soundBlocked ? banner(say.text('soundBlocked'), '', html`<button class="link">${say.text('enableSound')}</button>`) : nothing}
     ${failed ? banner(say.text('transferFailed', { reason: say.choice('reason', failed.reason ?? '', 'reason_failed') }), '', nothing) : nothing}
     ${state.notice
@@ -75,8 +81,14 @@ export function banners(view: View): TemplateResult {
   `;
 }
 
+/** A conversation on this computer whose sound is nowhere, and nothing is being done about it. */
+function soundless(state: State): boolean {
+  const call = silent(state, false);
+  return call?.state === 'talking' && !state.pending.includes('device');
+}
+
 function remedies({ state, does, say }: View, found: string): TemplateResult | typeof nothing {
-  if (found === 'service_lost') return nothing;
+  if (found === 'service_lost' || found === 'asterisk_unreachable' || found === 'database_unreachable') return nothing;
   const desk = state.calls.length === 0 ? html`<button class="link" @click=${() => does.choose('desk')}>${say.text('useDesk')}</button>` : nothing;
   if (found === 'phone_elsewhere') return html`<button class="link" @click=${() => does.here()}>${say.text('useHere')}</button>${desk}`;
   if (found.startsWith('microphone_') && found !== 'microphone_insecure') {
@@ -86,8 +98,8 @@ function remedies({ state, does, say }: View, found: string): TemplateResult | t
 }
 
 function banner(text: string, kind: string, actions: unknown, end: unknown = nothing): TemplateResult {
-  return html`<div class="banner ${kind}" role="alert">
-    ${icon('warning')}
+  return html`<div class="banner ${kind}" role=${kind === 'note' ? 'status' : 'alert'}>
+    ${icon(kind === 'note' ? 'check' : 'warning')}
     <div class="grow"><p>${text}</p><div class="actions">${actions}</div></div>
     ${end}
   </div>`;

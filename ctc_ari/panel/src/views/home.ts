@@ -1,10 +1,11 @@
 import type { TemplateResult } from 'lit';
 import { html, nothing } from 'lit';
-import { dialable, duration, nameOf, readable } from '../core/format.ts';
+import { dialable, duration, readable } from '../core/format.ts';
 import type { Contact, LogEntry } from '../core/model.ts';
-import { canCall } from '../core/state.ts';
+import { isMissed } from '../core/model.ts';
+import { canCall, unseen } from '../core/state.ts';
 import { icon } from './icons.ts';
-import { face, keys, title } from './pieces.ts';
+import { called, face, keys, title } from './pieces.ts';
 import type { View } from './pieces.ts';
 
 /** Nobody is talking: find somebody and call. */
@@ -79,36 +80,48 @@ function person(view: View, contact: Contact | null, number: string, label?: str
 }
 
 function recent(view: View): TemplateResult {
-  const { state, does, say, now } = view;
+  const { state, does, say } = view;
   if (state.recent === null) return html`<div></div>`;
-  if (state.recent.length === 0) return html`<p class="empty">${say.text('noRecent')}</p>`;
+  if (state.recent.length === 0 && !state.onlyMissed) return html`<p class="empty">${say.text('noRecent')}</p>`;
+  const shown = state.onlyMissed ? (state.missed ?? state.recent.filter(isMissed)) : state.recent;
+  const news = unseen(state);
+  const tab = (onlyMissed: boolean, label: 'all' | 'onlyMissed') =>
+    html`<button class="tab" aria-pressed=${String(state.onlyMissed === onlyMissed)} data-control=${label} @click=${() => does.show(onlyMissed)}>
+      ${say.text(label)}${onlyMissed && news > 0 ? html` <span class="count" aria-label=${say.text('newMissed', { count: news })}>${news}</span>` : nothing}
+    </button>`;
   return html`<section class="stack grow">
-    <h2>${say.text('recent')}</h2>
-    <ul class="list">
-      ${state.recent.map(
-        (entry) => html`<li class=${entry.missed ? 'missed' : ''}>
-          <button
-            class="entry"
-            ?disabled=${!canCall(state)}
-            @click=${() => does.call(entry.contact ? { contact_id: entry.contact.id, to: entry.number } : { to: entry.number })}
-          >
-            ${face(entry.contact?.name ?? null)}
-            <span class="grow">
-              <span class="sr">${say.text('callAgain')} </span><bdi class="first cut block">${nameOf(entry)}</bdi>
-              <span class="second">${icon(entry.missed ? 'missed' : entry.direction === 'outbound' ? 'outbound' : 'inbound')}<span class="cut">${what(entry, view)}</span></span>
-            </span>
-            <span class="at tabular">${say.moment(entry.started_at, new Date(now))}</span>
-          </button>
-        </li>`,
-      )}
-    </ul>
+    <div class="row between"><h2 id="recent">${say.text('recent')}</h2><div class="tabs" role="group" aria-labelledby="recent">${tab(false, 'all')}${tab(true, 'onlyMissed')}</div></div>
+    ${shown.length > 0 ? html`<ul class="list">${shown.map((entry) => past(view, entry))}</ul>` : html`<p class="empty">${say.text('noMissed')}</p>`}
   </section>`;
 }
 
-function what(entry: LogEntry, { say }: View): string {
-  if (entry.missed) return say.text('missed');
-  if (entry.talk > 0) return `${say.text(entry.direction)}, ${duration(entry.talk)}`;
-  return say.choice('reason', entry.disposition, entry.direction);
+/** One call of the log: whose, what came of it, when; a click calls back. */
+function past(view: View, entry: LogEntry): TemplateResult {
+  const { state, does, say, now } = view;
+  const missed = isMissed(entry);
+  return html`<li class=${missed ? 'missed' : ''}>
+    <button
+      class="entry"
+      ?disabled=${!canCall(state) || entry.number === ''}
+      @click=${() => does.call(entry.contact ? { contact_id: entry.contact.id, to: entry.number } : { to: entry.number })}
+    >
+      ${face(entry.contact?.name ?? null)}
+      <span class="grow">
+        <span class="sr">${say.text('callAgain')} </span><bdi class="first cut block">${called(say, entry)}</bdi>
+        <span class="second">${icon(missed ? 'missed' : entry.direction === 'outbound' ? 'outbound' : 'inbound')}<span class="cut">${what(entry, view)}</span></span>
+      </span>
+      <span class="at tabular">${say.moment(entry.started_at, new Date(now))}</span>
+    </button>
+  </li>`;
+}
+
+function what(entry: LogEntry, { say, state }: View): string {
+  if (isMissed(entry)) return say.text('missed');
+  if (entry.disposition !== 'answered') return say.choice('disposition', entry.disposition, entry.direction);
+  const talked = entry.agents.filter((agent) => agent.talked);
+  const other = talked.at(-1);
+  if (other && !talked.some((agent) => agent.email === state.me?.email)) return say.text('answeredBy', { name: other.name || other.email });
+  return `${say.text(entry.direction)}, ${duration(entry.talk_seconds)}`;
 }
 
 function pad(view: View): TemplateResult {

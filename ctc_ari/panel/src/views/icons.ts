@@ -24,9 +24,11 @@ const DRAWN = {
   missed: svg`<path d="m4 7 8 8 8-8M20 12V7h-5"/>`,
   warning: svg`<path d="M12 4 2.800 19.500h18.400ZM12 10v4M12 17h.01"/>`,
   volume: svg`<path d="M4 9.500v5h3.500L12 18.500v-13L7.500 9.500ZM15.500 9a4 4 0 0 1 0 6M18 6.500a8 8 0 0 1 0 11"/>`,
+  ear: svg`<path d="M7 9.500a5 5 0 0 1 10 0c0 3.500-3 4-3.500 6.500-.3 2-1.400 3-3 3A2.800 2.800 0 0 1 8 17M10 10a2 2 0 0 1 4 0c0 1.300-1.500 1.700-1.500 3"/>`,
   swap: svg`<path d="M7 4v15M3.500 15.500 7 19l3.500-3.500M17 20V5M13.500 8.500 17 5l3.500 3.500"/>`,
   check: svg`<path d="m5 12.500 4.500 4.500L19 7.500"/>`,
   popOut: svg`<path d="M14 4h6v6M20 4l-8 8M10 5H6a2 2 0 0 0-2 2v11a2 2 0 0 0 2 2h11a2 2 0 0 0 2-2v-4"/>`,
+  group: svg`<circle cx="9" cy="9" r="3.300"/><path d="M3 19a6 6 0 0 1 12 0M15.500 6.200a3.300 3.300 0 0 1 0 5.600M17.500 14.200A6 6 0 0 1 21 19"/>`,
   person: svg`<circle cx="12" cy="8" r="4"/><path d="M4.500 20a7.500 7.500 0 0 1 15 0"/>`,
 } satisfies Record<string, SVGTemplateResult>;
 

@@ -1,7 +1,8 @@
 import type { TemplateResult } from 'lit';
 import { html, nothing } from 'lit';
 import type { Controller } from '../core/controller.ts';
-import { hue, initials } from '../core/format.ts';
+import { hue, initials, nameOf } from '../core/format.ts';
+import type { Call } from '../core/model.ts';
 import type { Quality, State } from '../core/state.ts';
 import type { Language } from '../texts/language.ts';
 import { icon } from './icons.ts';
@@ -17,6 +18,9 @@ export interface View {
   /** Null in a window of its own. */
   readonly popOut: (() => void) | null;
 }
+
+/** What to call the other side; always something. */
+export const called = (say: Language, call: Pick<Call, 'contact' | 'number'>): string => nameOf(call) || say.text('withheld');
 
 export function face(name: string | null, large = false): TemplateResult {
   const letters = name ? initials({ name }) : '';
@@ -50,9 +54,8 @@ export interface Control {
 
 export function control({ symbol, label, press, on, busy, disabled, stop, id }: Control): TemplateResult {
   return html`<button
-    class="control ${stop ? 'stop' : ''}"
+    class="control ${on ? 'on' : ''} ${stop ? 'stop' : ''}"
     data-control=${id ?? nothing}
-    aria-pressed=${on === undefined ? nothing : String(on)}
     aria-busy=${busy ? 'true' : nothing}
     ?disabled=${disabled ?? false}
     @click=${press}
@@ -68,7 +71,7 @@ const KEYS = [
 
 export function keys(press: (digit: string) => void): TemplateResult {
   return html`<div class="keys">
-    ${KEYS.map(([digit, letters]) => html`<button @click=${() => press(digit)}>${digit}<small aria-hidden="true">${letters}</small></button>`)}
+    ${KEYS.map(([digit, letters]) => html`<button type="button" @click=${() => press(digit)}>${digit}<small aria-hidden="true">${letters}</small></button>`)}
   </div>`;
 }
 

@@ -1,8 +1,9 @@
 import { LitElement, css, html, nothing } from 'lit';
 import type { TemplateResult } from 'lit';
 import type { Controller } from '../core/controller.ts';
-import { Meter, Ringer, chosen, listDevices, openMicrophone } from '../phone/audio.ts';
+import { Meter, Ringer, choose, chosen, listDevices, microphoneTrouble, openMicrophone } from '../phone/audio.ts';
 import type { Devices } from '../phone/audio.ts';
+import type { Microphone } from '../core/state.ts';
 import type { Language } from '../texts/language.ts';
 import { icon } from './icons.ts';
 import { title } from './pieces.ts';
@@ -51,15 +52,22 @@ export class AudioSettings extends LitElement {
   protected override render(): TemplateResult {
     const { say, does, devices } = this;
     const option = (device: MediaDeviceInfo, current: string) => html`<option value=${device.deviceId} ?selected=${device.deviceId === current}>${device.label}</option>`;
+    const speaker = (what: 'speaker' | 'ringer', pick: (id: string) => void) => html`<div>
+      <label for=${what}>${say.text(what)}</label>
+      <select id=${what} @change=${(event: Event) => pick((event.target as HTMLSelectElement).value)}>
+        <option value="">${say.text('systemDefault')}</option>
+        ${devices.speakers.filter((device) => device.deviceId !== 'default').map((device) => option(device, chosen(what)))}
+      </select>
+    </div>`;
     return html`<div class="page">
       ${title(say.text('settings'), say, () => does.store.dispatch({ type: 'screen', screen: 'home' }))}
       <p class="soft">${say.text('webOnly')}</p>
-      ${this.refused ? html`<button class="pill main" @click=${() => this.#listen()}>${icon('microphone')}${say.text('allowMicrophone')}</button>` : nothing}
+      ${this.refused && does.store.state.device === 'desk' ? html`<button class="pill main" @click=${() => this.#listen()}>${icon('microphone')}${say.text('allowMicrophone')}</button>` : nothing}
       <div>
         <label for="microphone">${say.text('microphone')}</label>
         <select id="microphone" @change=${this.#chooseMicrophone}>
           <option value="">${say.text('systemDefault')}</option>
-          ${devices.microphones.filter((device) => device.deviceId !== 'default').map((device) => option(device, chosen.microphone))}
+          ${devices.microphones.filter((device) => device.deviceId !== 'default').map((device) => option(device, chosen('microphone')))}
         </select>
       </div>
       <div>
@@ -67,15 +75,7 @@ export class AudioSettings extends LitElement {
         <div class="meter" role="meter" aria-labelledby="level" aria-valuemin="0" aria-valuemax="100" aria-valuenow="0"><i></i></div>
         <p class="soft">${say.text('levelHint')}</p>
       </div>
-      ${devices.speakers.length > 0
-        ? html`<div>
-            <label for="speaker">${say.text('speaker')}</label>
-            <select id="speaker" @change=${(event: Event) => does.chooseSpeaker((event.target as HTMLSelectElement).value)}>
-              <option value="">${say.text('systemDefault')}</option>
-              ${devices.speakers.filter((device) => device.deviceId !== 'default').map((device) => option(device, chosen.speaker))}
-            </select>
-          </div>`
-        : nothing}
+      ${devices.speakers.length > 0 ? html`${speaker('speaker', (id) => does.chooseSpeaker(id))}${speaker('ringer', (id) => choose('ringer', id))}` : nothing}
       <button class="pill" @click=${this.#testRing}>${icon('volume')}${say.text('testRing')}</button>
     </div>`;
   }
@@ -100,13 +100,19 @@ export class AudioSettings extends LitElement {
     try {
       const stream = this.does.phone.input ?? (this.#own = await openMicrophone());
       if (!this.isConnected) return this.#quiet();
-      this.refused = false;
+      this.#tell('ready');
       this.#meter = new Meter(stream);
       this.#draw();
-    } catch {
-      this.refused = true;
+    } catch (error) {
+      this.#tell(microphoneTrouble(error));
     }
     await this.#look();
+  }
+
+  /** The panel says what to do. */
+  #tell(microphone: Microphone): void {
+    this.refused = microphone !== 'ready';
+    this.does.store.dispatch({ type: 'microphone', microphone });
   }
 
   #draw = (): void => {

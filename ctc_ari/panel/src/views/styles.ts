@@ -120,12 +120,22 @@ export const parts = css`
   .banner > .icon { color: var(--warn); margin-top: 1px; }
   .banner.bad { background: color-mix(in oklab, var(--stop) 11%, var(--surface)); border-color: color-mix(in oklab, var(--stop) 40%, var(--surface)); }
   .banner.bad > .icon { color: var(--stop); }
+  .banner.note { background: var(--raised); border-color: var(--line); }
+  .banner.note > .icon { color: var(--soft); }
   .banner .quiet { width: 32px; height: 32px; margin-top: -5px; }
   .banner .actions { display: flex; flex-wrap: wrap; gap: 4px 16px; margin-top: 2px; }
 
   .body { container-type: size; flex: 1; display: flex; flex-direction: column; min-height: 0; overflow-y: auto; overscroll-behavior: contain; }
-  .page { display: flex; flex-direction: column; gap: 14px; padding: 16px; flex: 1; }
+  .page { display: flex; flex-direction: column; gap: 14px; padding: 16px; flex: 1; width: 100%; max-width: 560px; margin-inline: auto; }
   .title { display: flex; align-items: center; gap: 4px; margin: -6px 0 -4px -8px; font-weight: 600; font-size: 16px; }
+
+  .wrap { flex-wrap: wrap; }
+  .between { justify-content: space-between; min-height: 32px; }
+  .tabs { display: inline-flex; gap: 2px; }
+  .tab { min-height: 32px; padding: 0 12px; border-radius: 16px; font-size: 13px; font-weight: 600; color: var(--soft); }
+  .tab:hover { background: var(--raised); }
+  .tab[aria-pressed='true'] { background: var(--raised); color: var(--text); }
+  .count { display: inline-block; min-width: 18px; padding: 0 5px; margin-inline-start: 3px; border-radius: 9px; font-size: 12px; line-height: 18px; text-align: center; background: var(--stop); color: var(--on-stop); }
 
   ul { list-style: none; padding: 0; }
   .list { margin: 0 -8px; }
@@ -157,8 +167,13 @@ export const parts = css`
     from { box-shadow: 0 0 0 0 color-mix(in oklab, var(--go) 55%, transparent); }
     to { box-shadow: 0 0 0 22px transparent; }
   }
+  .heading { display: inline-flex; flex-wrap: wrap; align-items: center; justify-content: center; gap: 2px 8px; font-weight: 600; color: var(--go); margin-bottom: 18px; }
+  .heading .soft { font-weight: 400; font-size: 14px; }
+  .name .out { display: inline-flex; vertical-align: -1px; padding: 3px; margin-inline-start: 4px; border-radius: 6px; color: var(--accent); }
+  .name .out .icon { width: 18px; height: 18px; }
   .badges { display: flex; flex-wrap: wrap; gap: 6px; justify-content: center; min-height: 26px; }
   .badge { display: inline-flex; align-items: center; gap: 5px; padding: 2px 10px; border-radius: 13px; font-size: 13px; font-weight: 600; background: var(--raised); }
+  .badge .cut { max-width: 150px; }
   .badge .icon { width: 14px; height: 14px; }
   .badge.warn { color: var(--warn); background: color-mix(in oklab, var(--warn) 14%, var(--surface)); }
   .badge.stop { color: var(--stop); background: color-mix(in oklab, var(--stop) 12%, var(--surface)); }
@@ -173,12 +188,13 @@ export const parts = css`
   .bars.b2 i.on { background: var(--warn); }
 
   .controls { display: grid; grid-template-columns: repeat(3, 1fr); gap: 12px 8px; margin: 4px auto; width: 100%; max-width: 320px; }
+  .controls.two { grid-template-columns: repeat(2, 1fr); max-width: 210px; }
   .control { display: flex; flex-direction: column; align-items: center; gap: 6px; font-size: 13px; padding: 2px; border-radius: var(--radius); min-width: 0; }
   .control > span:first-child { display: grid; place-items: center; width: 56px; height: 56px; border-radius: 50%; background: var(--raised); transition: background 0.12s; }
   .control .icon { width: 24px; height: 24px; }
-  .control:not(:disabled, [aria-pressed='true']):hover > span:first-child { background: var(--pressed); }
-  .control[aria-pressed='true'] > span:first-child { background: var(--text); color: var(--surface); }
-  .control[aria-pressed='true'].stop > span:first-child { background: var(--stop); color: var(--on-stop); }
+  .control:not(:disabled, .on):hover > span:first-child { background: var(--pressed); }
+  .control.on > span:first-child { background: var(--text); color: var(--surface); }
+  .control.on.stop > span:first-child { background: var(--stop); color: var(--on-stop); }
   .control[aria-busy='true'] > span:first-child { animation: blink 1s infinite; }
   .bottom { position: sticky; bottom: 0; margin: auto -16px -16px; padding: 10px 16px 16px; display: flex; gap: 12px; background: linear-gradient(transparent, var(--surface) 10px); }
   .bottom .pill { flex: 1; }
@@ -203,6 +219,8 @@ export const parts = css`
   .meter i { display: block; height: 100%; width: 100%; background: var(--go); transform-origin: left; transform: scaleX(var(--level, 0)); transition: transform 0.06s linear; }
   .empty { text-align: center; color: var(--soft); padding: 28px 16px; }
   .middle { margin: auto; text-align: center; padding: 24px; display: flex; flex-direction: column; gap: 8px; align-items: center; }
+  .middle .first { font-weight: 600; }
+  .middle .face { background: var(--raised); color: var(--soft); margin-bottom: 8px; }
   .spinner { width: 28px; height: 28px; border-radius: 50%; border: 3px solid var(--line); border-top-color: var(--accent); animation: turn 0.9s linear infinite; }
   @keyframes turn { to { transform: rotate(1turn); } }
 
@@ -231,6 +249,6 @@ export const parts = css`
   }
   @media (forced-colors: active) {
     .pill, .control > span:first-child, .chip, .keys button { border: 1px solid ButtonText; }
-    .control[aria-pressed='true'] > span:first-child, .chip[aria-checked='true'] { border: 3px solid Highlight; }
+    .control.on > span:first-child, .chip[aria-checked='true'] { border: 3px solid Highlight; }
   }
 `;
