@@ -24,7 +24,7 @@ def house_of(agents: Iterable[Agent], trunk: str, spell: Callable[[str], str]) -
             known.setdefault(agent.extension, agent)
         if agent.contact:
             #: Her own phone, though others are reached through the same endpoint.
-            known[f"{(agent.desk_endpoint or _SHARED).removeprefix('PJSIP/')}/{agent.contact}"] = agent
+            known.setdefault(f"{(agent.desk_endpoint or _SHARED).removeprefix('PJSIP/')}/{agent.contact}", agent)
         if agent.desk_endpoint:
             known[agent.desk_endpoint.removeprefix("PJSIP/")] = agent
 

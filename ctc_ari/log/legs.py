@@ -14,6 +14,8 @@ __all__ = ["CLEARED", "ChannelStory", "Span", "overlap", "stories"]
 #: Q.850 as Asterisk numbers it: no reason of the phone's own.
 CLEARED = frozenset({None, 0, 16, 26, 31, 32, 127})
 
+#: Seconds that it takes a busy Asterisk, at most.
+_REMOVAL = 0.3
 #: From, until: Unix seconds.
 Span = tuple[float, float]
 
@@ -72,6 +74,17 @@ class ChannelStory(msgspec.Struct, kw_only=True):
     def hung_up_itself(self) -> bool:
         """Whether whoever was there ended it."""
         return self.hung_up_by == self.name
+
+    @property
+    def left_at(self) -> float | None:
+        """When it was over for whoever was there.
+
+        Asterisk takes a phone that hung up out of its bridge at once, and removes its channel in its own time.
+        """
+        left = max((until for _, until in self.in_bridges), default=0.0)
+        if self.ended_at is None or not self.hung_up_itself or self.ended_at - left > _REMOVAL:
+            return self.ended_at
+        return left
 
     @property
     def in_bridges(self) -> list[Span]:
