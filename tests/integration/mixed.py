@@ -172,7 +172,8 @@ class Run:
 
     async def over(self, call_id: str) -> None:
         """The call and whatever came of it ends, by the API if not by itself."""
-        for _ in range(150):
+        #: Longer than the database is away.
+        for _ in range(600):
             status, body = await self.wish("GET", f"/api/v1/calls/{call_id}")
             if status == 200 and body["state"] == "ended":
                 following = body["transfer"] and body["transfer"]["call_id"]
