@@ -358,8 +358,10 @@ export class Controller {
     if (!call || this.#fetched === `${call.id} ${call.state}`) return;
     this.#fetched = `${call.id} ${call.state}`;
     const rings = call.state === 'ringing_agent';
+    // From now on: that the sound is nowhere is told only when that did not help.
+    this.#dispatch({ type: 'wish', wish: 'device' });
     const fetch = (): void => {
-      if (silent(this.store.state, rings)?.id !== call.id) return;
+      if (silent(this.store.state, rings)?.id !== call.id) return this.#dispatch({ type: 'settled', wish: 'device' });
       // What she asked for herself is answered by itself.
       if (!rings || read(ASKED, true) === call.id) this.phone.expect();
       const ask = (): Promise<void> => this.api.device(call.id, 'web', true);
