@@ -223,7 +223,7 @@ async def service(
             contacts=PostgresContacts(pool),
             administration=administration,
             webhooks=PostgresWebhooks(pool, deliveries.refresh, allow_private=config.webhooks.allow_private),
-            call_log=PostgresCallLog(pool),
+            call_log=PostgresCallLog(pool, contacts_elsewhere=crm.has_contacts),
             erasures=PostgresErasure(pool, recordings, data / "spool", time.time),
             normalise=normalise,
             spelling=spelling,

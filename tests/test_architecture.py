@@ -36,6 +36,7 @@ PURE = [
 TESTED_ELSEWHERE = {
     "ctc_ari.ari.failure": "ari/test_gateway.py",
     "ctc_ari.calls.commands": "calls/test_desk.py",
+    "ctc_ari.calls.driver": "calls/test_desk.py",
     "ctc_ari.calls.effects": "calls/test_engine.py",
     "ctc_ari.calls.entry": "calls/test_desk_controls.py",
     "ctc_ari.calls.inputs": "calls/test_engine.py",

@@ -32,6 +32,11 @@ class BuiltinCrm:
         """Nothing."""
         return None
 
+    @property
+    def has_contacts(self) -> bool:
+        """No: they are ours."""
+        return False
+
     def encode(self, happening: Told) -> str | None:
         """Nothing."""
         return None

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 import structlog
@@ -22,6 +22,7 @@ __all__ = ["Cache", "Memory", "Remembered"]
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+W = TypeVar("W")
 
 #: Seconds a click waits for the CRM (the requirements).
 PATIENCE = 0.3
@@ -92,7 +93,7 @@ class Cache(Generic[T]):
         self._flights: dict[str, _Flight[T]] = {}
         #: Not in the database yet, or not at all while that is away: until then the last known one is here.
         self._unkept: set[str] = set()
-        self._keeping: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[Any]] = set()
         self._down_until = float("-inf")
 
     def begin(self, key: str) -> None:
@@ -108,8 +109,8 @@ class Cache(Generic[T]):
         self.begin(key)
         if self._fresh(key):
             return self._known[key][0]
-        #: Beside the question, so that it costs no time.
-        recalling = asyncio.create_task(self._recall(key), name="crm-recall")
+        #: Beside the question, so that it costs no time; not cut off, which would cost a connection.
+        recalling = self._in_background(self._recall(key))
         began = self._clock()
         flight = self._flights.get(key)
         if flight is not None:
@@ -117,10 +118,15 @@ class Cache(Generic[T]):
             #: The question goes on without those who do not wait, and the answer is there for the next.
             await asyncio.wait((flight.task,), timeout=max(0.0, patience))
             if flight.task.done() and not flight.task.cancelled() and flight.task.exception() is None:
-                recalling.cancel()
                 return flight.task.result()
         await asyncio.wait((recalling,), timeout=max(0.0, self._patience - (self._clock() - began)))
-        return self._last_known(key, None if recalling.cancel() else recalling.result())
+        return self._last_known(key, recalling.result() if recalling.done() else None)
+
+    def _in_background(self, work: Coroutine[None, None, W]) -> asyncio.Task[W]:
+        task = asyncio.create_task(work, name="crm-memory")
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
 
     def _last_known(self, key: str, recalled: tuple[T | None] | tuple[()] | None) -> T | None:
         """`recalled`: what the database has of it; None: it cannot be asked."""
@@ -141,7 +147,7 @@ class Cache(Generic[T]):
 
     def close(self) -> None:
         """Wait for no answer any more."""
-        for task in (*(flight.task for flight in self._flights.values()), *self._keeping):
+        for task in (*(flight.task for flight in self._flights.values()), *self._background):
             task.cancel()
 
     def _fresh(self, key: str) -> bool:
@@ -156,9 +162,7 @@ class Cache(Generic[T]):
         self._down_until = float("-inf")
         if self._remembered is not None:
             self._unkept.add(key)
-            task = asyncio.create_task(self._keep(self._remembered, key, answer), name="crm-keep")
-            self._keeping.add(task)
-            task.add_done_callback(self._keeping.discard)
+            self._in_background(self._keep(self._remembered, key, answer))
         return answer
 
     async def _keep(self, remembered: Remembered[T], key: str, answer: T | None) -> None:

@@ -87,6 +87,11 @@ class HttpCrm:
         """Finished calls, if it wants them."""
         return PUSHED if self._settings.calls_url is not None else None
 
+    @property
+    def has_contacts(self) -> bool:
+        """If it is asked for them."""
+        return self._settings.contact_url is not None
+
     def encode(self, happening: Told) -> str | None:
         """As a webhook has it."""
         return self._encode(happening)
@@ -131,7 +136,7 @@ class HttpCrm:
         try:
             return await self._directory.contact(contact_id)
         except ContactNotFound:
-            if self._settings.contact_url is None:
+            if not self.has_contacts:
                 raise
             return ContactRecord(contact_id, "")
 

@@ -21,6 +21,11 @@ class Crm(People, Protocol):
         """The events that it hears of; None: none, ever."""
         ...
 
+    @property
+    def has_contacts(self) -> bool:
+        """Whether there are contacts that only it knows."""
+        ...
+
     def encode(self, happening: Told) -> str | None:
         """Such an event in its words; None: this one is nothing to it."""
         ...

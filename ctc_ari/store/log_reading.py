@@ -62,14 +62,21 @@ _SPOKEN = """
     where id = $1 and last_spoken_at <= to_timestamp($2) + interval '1 millisecond'
 """
 
+_NAMED_BY_CRM = """
+    select answer ->> 'name' from crm_answers where kind = 'contact' and answer ->> 'id' = $1
+    order by answered_at desc limit 1
+"""
+
 _decode_row = msgspec.json.Decoder(LogRow)
 
 
 class PostgresCallLog:
     """Implements `ctc_ari.call_log.CallLog`."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, contacts_elsewhere: bool = False) -> None:
+        """`contacts_elsewhere`: a call may be moved to a record that only the CRM has."""
         self._pool = pool
+        self._contacts_elsewhere = contacts_elsewhere
 
     async def page(self, wanted: LogFilter, *, after: LogPosition | None, limit: int) -> LogPage:
         """The newest first. Raises DatabaseUnreachable."""
@@ -100,7 +107,7 @@ class PostgresCallLog:
                 raise CallNotFound
             columns: dict[str, str | None] = dict(changes)
             if "contact_id" in changes:
-                name = await _name_of(connection, changes["contact_id"])
+                name = await _name_of(connection, changes["contact_id"], elsewhere=self._contacts_elsewhere)
                 columns |= {"contact_name": name, "contact_by": "person"}
             if columns:
                 assignments = ", ".join(f"{column} = ${number}" for number, column in enumerate(columns, 2))
@@ -125,10 +132,13 @@ def _array(visible: Collection[str] | None) -> list[str] | None:
     return None if visible is None else list(visible)
 
 
-async def _name_of(connection: Connection, contact_id: str | None) -> str | None:
+async def _name_of(connection: Connection, contact_id: str | None, *, elsewhere: bool) -> str | None:
     if contact_id is None:
         return None
     name: str | None = await connection.fetchval("select name from contacts where id = $1 for share", contact_id)
+    if name is None and elsewhere:
+        #: As the CRM said last; its ids are its own affair.
+        return str(await connection.fetchval(_NAMED_BY_CRM, contact_id) or "")
     if name is None:
         raise ContactNotFound("There is no contact with that id.")
     return name

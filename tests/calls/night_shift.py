@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from structlog.testing import LogCapture
 
-from ctc_ari.calls import desk as desks
+from ctc_ari.calls import driver
 from ctc_ari.calls.commands import PlaceCall
 from ctc_ari.calls.desk import Desk
 from ctc_ari.calls.effects import BridgeLegs
@@ -94,9 +94,9 @@ class NightShift:
         self.errors: list[BaseException] = []
         capture = LogCapture()
         self.mistakes = capture.entries
-        self._log = desks.log
+        self._log = driver.log
         errors_only = structlog.make_filtering_bound_logger(logging.ERROR)
-        desks.log = structlog.wrap_logger(None, processors=[capture], wrapper_class=errors_only)
+        driver.log = structlog.wrap_logger(None, processors=[capture], wrapper_class=errors_only)
         self.loop.set_exception_handler(
             lambda _loop, what: self.errors.append(what.get("exception") or RuntimeError(what))
         )
@@ -203,7 +203,7 @@ class NightShift:
 
     def close(self) -> None:
         """Nothing is left running."""
-        desks.log = self._log
+        driver.log = self._log
         self.desk.close()
         for task in asyncio.all_tasks(self.loop):
             task.cancel()

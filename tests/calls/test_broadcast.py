@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ctc_ari.calls import broadcast
 from ctc_ari.calls import broadcast as module
 from ctc_ari.calls.broadcast import Audience, Broadcast
 from ctc_ari.calls.model import Agent
@@ -139,13 +140,16 @@ async def test_an_event_is_encoded_once_for_all_and_never_for_nobody() -> None:
     assert {tuple(reader.ids) for reader in readers} == {(2, 3, 4)}
 
 
-async def test_events_of_one_moment_reach_a_listener_in_one_piece() -> None:
+async def test_events_of_one_moment_reach_a_listener_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    #: Longer than a busy machine takes for five steps.
+    monkeypatch.setattr(broadcast, "GATHER_SECONDS", 0.2)
     stage = Stage()
     reader = stage.join()
     async with stage.running():
         for _ in range(5):
             stage.happen()
             await asyncio.sleep(0)
+        await asyncio.sleep(0.2)
         await told()
     assert (reader.ids, reader.sends) == ([1, 2, 3, 4, 5], 1)
 

@@ -60,28 +60,20 @@ async def test_a_hundred_parallel_clicks_share_the_failure_too(room: Room) -> No
     assert len(room.telephony.asked(Originate)) == 1
 
 
-async def test_a_joined_click_that_is_given_up_does_not_take_the_first_with_it(room: Room) -> None:
+@pytest.mark.parametrize("given_up", ["first", "joined"])
+async def test_of_two_joined_clicks_one_that_is_given_up_does_not_take_the_other_with_it(
+    room: Room, given_up: str
+) -> None:
     room.telephony.hesitates = True
-    first = asyncio.create_task(room.desk.place(CLICK))
-    await turns()
-    second = asyncio.create_task(room.desk.place(CLICK))
-    await turns()
-    second.cancel()
+    clicks = {}
+    for name in ("first", "joined"):
+        clicks[name] = asyncio.create_task(room.desk.place(CLICK))
+        await turns()
+    clicks.pop(given_up).cancel()
     await turns()
     room.telephony.answer()
-    assert (await first).call.live
-
-
-async def test_a_first_click_that_is_given_up_does_not_take_the_joined_ones_with_it(room: Room) -> None:
-    room.telephony.hesitates = True
-    first = asyncio.create_task(room.desk.place(CLICK))
-    await turns()
-    second = asyncio.create_task(room.desk.place(CLICK))
-    await turns()
-    first.cancel()
-    await turns()
-    room.telephony.answer()
-    assert (await second).call.live
+    (other,) = clicks.values()
+    assert (await other).call.live
 
 
 async def test_a_click_within_the_window_is_the_same_call_even_after_that_ended(room: Room) -> None:

@@ -302,13 +302,15 @@ async def test_the_service_is_told_of_every_caller_in_e164(
                     await caller.wait_received(404)
 
 
-async def test_a_caller_whom_the_service_gives_back_rings_the_phones(
-    installation: Installation, make_config: MakeConfig, tmp_path: Path
-) -> None:
+@asynccontextmanager
+async def waiting_caller(
+    installation: Installation, make_config: MakeConfig, folder: Path
+) -> AsyncIterator[tuple[phones.SippPhone, Service, str]]:
+    """The service lets somebody wait; the phone of the route, the service, and the caller's channel."""
     async with phones.sipp_phone() as phone:
         agents = [{**ALICE, "contact": phone.uri}]
         async with (
-            office(installation, make_config, tmp_path, agents=agents, routes={DID: ALICE["email"]}) as at,
+            office(installation, make_config, folder, agents=agents, routes={DID: ALICE["email"]}) as at,
             at.service() as service,
             phones.sipp_caller(at.uri(DID), port=at.trunk, hang_up_after=0.2) as caller,
         ):
@@ -316,25 +318,23 @@ async def test_a_caller_whom_the_service_gives_back_rings_the_phones(
             await service.request("POST", f"{channel}/ring")
             await caller.wait_received(180)
             assert phone.invites == []
-            await service.request("POST", f"{channel}/continue")
-            await phone.wait_bye()
+            yield phone, service, channel
+
+
+async def test_a_caller_whom_the_service_gives_back_rings_the_phones(
+    installation: Installation, make_config: MakeConfig, tmp_path: Path
+) -> None:
+    async with waiting_caller(installation, make_config, tmp_path) as (phone, service, channel):
+        await service.request("POST", f"{channel}/continue")
+        await phone.wait_bye()
 
 
 async def test_a_caller_who_waits_in_a_service_that_dies_goes_on_to_the_phones(
     installation: Installation, make_config: MakeConfig, tmp_path: Path
 ) -> None:
-    async with phones.sipp_phone() as phone:
-        agents = [{**ALICE, "contact": phone.uri}]
-        async with (
-            office(installation, make_config, tmp_path, agents=agents, routes={DID: ALICE["email"]}) as at,
-            at.service() as service,
-            phones.sipp_caller(at.uri(DID), port=at.trunk, hang_up_after=0.2) as caller,
-        ):
-            channel = (await service.next_call())["channel"]["id"]
-            await service.request("POST", f"{channel}/ring")
-            await caller.wait_received(180)
-            await service.die()
-            await phone.wait_bye(timeout=20)
+    async with waiting_caller(installation, make_config, tmp_path) as (phone, service, _):
+        await service.die()
+        await phone.wait_bye(timeout=30)
 
 
 async def test_callers_and_called_numbers_can_share_an_address_of_the_carriers_own(

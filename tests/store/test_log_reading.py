@@ -20,6 +20,7 @@ from ctc_ari.errors import CallNotFound, ContactNotFound
 from ctc_ari.log.row import Disposition, LogAgent, LogRow
 from ctc_ari.store import log_reading as module
 from ctc_ari.store.contacts import PostgresContacts
+from ctc_ari.store.crm_answers import PostgresCrmAnswers
 from ctc_ari.store.log import ROW_DOCUMENT, put_row
 from ctc_ari.store.log_reading import PostgresCallLog
 from ctc_ari.store.log_search import (
@@ -402,6 +403,18 @@ async def test_what_is_added_is_not_lost_while_the_row_is_being_completed(pool: 
         await put_row(keeper, msgspec.structs.replace(row, hold_seconds=3.0))
     changed = await adding
     assert (changed.contact, changed.hold_seconds) == (Contact("grace", "Grace"), 3.0)
+
+
+async def test_a_call_is_moved_to_a_record_that_only_the_crm_has(pool: Pool) -> None:
+    await put(pool, "c1")
+    answers = PostgresCrmAnswers(pool)
+    await answers.keep("contact", "+442079460555", msgspec.json.encode(Contact("crm-7", "Grace")))
+    log = PostgresCallLog(pool, contacts_elsewhere=True)
+    for contact_id, name in (("crm-7", "Grace"), ("crm-8", "")):
+        moved = await log.change("c1", None, contact_id=contact_id)
+        assert (moved.contact, moved.contact_by) == (Contact(contact_id, name), "person")
+    with pytest.raises(ContactNotFound):
+        await PostgresCallLog(pool).change("c1", None, contact_id="crm-7")
 
 
 async def test_a_call_is_moved_to_another_contact_and_the_number_calls_that_one_next(pool: Pool) -> None:
