@@ -360,7 +360,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def occupies(self) -> tuple[str, ...]:
         """The agents who cannot be rung for another call meanwhile."""
-        if not self.live:
+        told_that_nobody_is_there = self.direction == "inbound" and self.phase is Phase.ANNOUNCING
+        if not self.live or told_that_nobody_is_there:
             return ()
         transfer = self.transfers[-1] if self.transfers else None
         theirs = (transfer.target.agent.email,) if transfer and transfer.open else ()

@@ -5,7 +5,7 @@ The page is rendered here: the packaged Swagger UI (swagger-ui-bundle 1.1.0) is 
 
 from __future__ import annotations
 
-from functools import cached_property
+import asyncio
 from pathlib import Path
 
 import msgspec
@@ -32,6 +32,7 @@ class Documentation:
 
     def __init__(self) -> None:
         self._source = (HERE / "openapi.yaml").read_bytes()
+        self._page: asyncio.Future[tuple[bytes, str]] | None = None
 
     def routes(self) -> list[web.RouteDef]:
         """Open to everyone: nothing in them is secret."""
@@ -52,14 +53,17 @@ class Documentation:
 
     async def page(self, request: web.Request) -> web.Response:
         """The description to read."""
-        page, policy = self._page
+        if self._page is None:
+            #: In a thread, because it takes a good part of a second: calls go on meanwhile.
+            self._page = asyncio.ensure_future(asyncio.to_thread(_render, self._source))
+        page, policy = await asyncio.shield(self._page)
         return web.Response(
             body=page, content_type="text/html", charset="utf-8", headers={"Content-Security-Policy": policy}
         )
 
-    @cached_property
-    def _page(self) -> tuple[bytes, str]:
-        """The page and its Content-Security-Policy."""
-        from ctc_ari.http.documentation_page import render
 
-        return render(self._source)
+def _render(source: bytes) -> tuple[bytes, str]:
+    """The page and its Content-Security-Policy."""
+    from ctc_ari.http.documentation_page import render
+
+    return render(source)

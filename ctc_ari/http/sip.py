@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import secrets
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 
 import msgspec
@@ -28,7 +29,7 @@ from ctc_ari.http.calls import moment
 from ctc_ari.http.origins import Origins
 from ctc_ari.http.services import Services, authenticate, bearer_tokens
 from ctc_ari.http.sip_messages import objection
-from ctc_ari.web_phones import SipSocket
+from ctc_ari.web_phones import SipSocket, account_name
 
 __all__ = ["IceServerView", "Sip", "TicketView"]
 
@@ -96,6 +97,8 @@ class Sip:
         self._tickets: dict[str, _Ticket] = {}
         #: Account -> how its one connection is told to end.
         self._open: dict[str, asyncio.Future[tuple[int, bytes]]] = {}
+        #: An account is made or removed, not both at once: each takes several requests.
+        self._accounts: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         phones = Gauge("ctc_browser_phones", "Browsers connected as phones now.", registry=services.registry)
         phones.set_function(lambda: len(self._open))
 
@@ -114,11 +117,13 @@ class Sip:
         if not principal.session or principal.agents is None:
             raise NotAllowed("Only an agent's session makes a browser her phone; make one with POST /api/v1/sessions.")
         (email,) = principal.agents
-        account = await self._services.web_phones.admit(self._services.directory.agent(email))
-        now = self._clock()
-        self._tickets = {key: kept for key, kept in self._tickets.items() if self._keeps(kept, account.name, now)}
-        ticket = secrets.token_urlsafe(32)
-        self._tickets[ticket] = _Ticket(account.name, bearer_tokens(request)[0], principal, now + TICKET_SECONDS)
+        agent = self._services.directory.agent(email)
+        async with self._accounts[account_name(agent) or ""]:
+            account = await self._services.web_phones.admit(agent)
+            now = self._clock()
+            self._tickets = {key: kept for key, kept in self._tickets.items() if self._keeps(kept, account.name, now)}
+            ticket = secrets.token_urlsafe(32)
+            self._tickets[ticket] = _Ticket(account.name, bearer_tokens(request)[0], principal, now + TICKET_SECONDS)
         made = TicketView(
             url=f"{PATH}?ticket={ticket}",
             uri=f"sip:{account.name}@ctc.invalid",
@@ -187,9 +192,11 @@ class Sip:
         if self._open.get(account) is not over:
             return
         del self._open[account]
-        now = self._clock()
-        if not any(ticket.account == account and ticket.expires >= now for ticket in self._tickets.values()):
-            await self._services.web_phones.dismiss(account)
+        async with self._accounts[account]:
+            now = self._clock()
+            waited_for = any(ticket.account == account and ticket.expires >= now for ticket in self._tickets.values())
+            if not waited_for and account not in self._open:
+                await self._services.web_phones.dismiss(account)
 
     def _keeps(self, ticket: _Ticket, account: str, now: float) -> bool:
         """An agent's newer ticket replaces the one before, whose password is not good any more."""

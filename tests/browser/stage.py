@@ -33,13 +33,16 @@ CUSTOMER, MICROPHONE = 1000.0, 600.0
 #: Whoever calls this number is rung through to Ines, whose desk phone nobody picks up.
 DID = "+442079460720"
 
-#: Keeps every RTCPeerConnection of the page, so that what arrives can be measured.
+#: Keeps every RTCPeerConnection of the page, so that what arrives can be measured, and counts the tones of the ring.
 SPY = """
 window.connections = [];
 const Original = RTCPeerConnection;
 window.RTCPeerConnection = class extends Original {
   constructor(...given) { super(...given); window.connections.push(this); }
 };
+window.tones = 0;
+const start = OscillatorNode.prototype.start;
+OscillatorNode.prototype.start = function (...given) { window.tones += 1; start.apply(this, given); };
 window.listen = async (milliseconds) => {
   const connection = window.connections.at(-1);
   const track = connection?.getReceivers()[0]?.track;

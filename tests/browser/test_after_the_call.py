@@ -25,7 +25,7 @@ async def logged(crm: Stage, call_id: str, *, notes: str | None = None) -> dict[
 
 async def write(window: Window, text: str) -> None:
     await window.mode("wrap_up")
-    await window.panel.get_by_role("radio", name="Call back").click()
+    await window.panel.get_by_role("button", name="Call back").click()
     await window.panel.locator("textarea").fill(text)
 
 

@@ -44,7 +44,19 @@ async def test_both_hear_each_other(crm: Stage, context: BrowserContext) -> None
     assert not [text for text in window.complaints if "Policy" in text]
 
 
-async def test_media_is_encrypted(crm: Stage, context: BrowserContext) -> None:
+async def test_the_settings_show_what_the_microphone_picks_up(crm: Stage, context: BrowserContext) -> None:
+    window = await ready(crm, context)
+    await window.press("Settings")
+    await window.page.wait_for_function(
+        """() => {
+            const settings = document.querySelector('ctc-panel').shadowRoot.querySelector('ctc-audio-settings');
+            return Number(settings?.shadowRoot.querySelector('[role=meter]')?.ariaValueNow ?? 0) > 20;
+        }"""
+    )
+    assert await window.panel.get_by_label("Microphone", exact=True).locator("option").count() > 1
+
+
+async def test_media_is_encrypted_and_its_quality_is_shown(crm: Stage, context: BrowserContext) -> None:
     window, _ = await talking(crm, context)
     transport = await window.page.evaluate(
         """async () => {
@@ -55,6 +67,7 @@ async def test_media_is_encrypted(crm: Stage, context: BrowserContext) -> None:
     )
     assert transport["dtlsState"] == "connected"
     assert transport["srtpCipher"]
+    await window.panel.locator(".bars:is(.b3, .b4)").wait_for()
 
 
 async def test_muted_the_customer_hears_silence_and_is_still_heard(crm: Stage, context: BrowserContext) -> None:
@@ -154,6 +167,8 @@ async def test_the_same_buttons_drive_the_desk_phone(crm: Stage, context: Browse
 async def test_a_crm_that_clicks_rings_the_browser_until_it_is_answered(crm: Stage, context: BrowserContext) -> None:
     window = await ready(crm, context)
     call_id = await crm.desk.click("anna", number("answers"), device="web")
+    await window.line("rings")
+    await window.page.wait_for_function("window.tones > 0")
     await window.control("answer")
     await window.mode("talking")
     await window.until_hears(CUSTOMER)

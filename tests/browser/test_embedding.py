@@ -10,7 +10,7 @@ from pathlib import Path
 from aiohttp import web
 from playwright.async_api import BrowserContext
 
-from tests.browser.stage import DID, Stage, Window
+from tests.browser.stage import CUSTOMER, DID, Stage, Window
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "panel.md"
 
@@ -59,13 +59,18 @@ async def test_the_example_of_the_documents_works_as_it_stands(crm: Stage, conte
     await window.mode("offered")
     await window.control("decline")
     await window.mode("idle")
+    await window.use("web")
+    await window.ready()
+    await page.get_by_role("link", name="Grace").click()
+    await window.mode("talking")
+    await window.until_hears(CUSTOMER)
+    #: A session that ends ends no conversation.
     ended = await crm.desk.session.delete(
         f"{crm.desk.address}/api/v1/sessions/current", headers={"Authorization": f"Bearer {session}"}
     )
     assert ended.status == 204
     await page.wait_for_function("(old) => document.querySelector('ctc-panel').session !== old", arg=session)
-    await window.use("web")
-    await window.ready()
-    await page.get_by_role("link", name="Grace").click()
     await window.mode("talking")
+    await window.line("talks")
+    await window.until_hears(CUSTOMER)
     assert not window.complaints

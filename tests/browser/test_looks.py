@@ -71,7 +71,7 @@ async def transferring(scene: Pretend) -> None:
 
 async def ending(scene: Pretend) -> None:
     scene.tell("ended", state="ended", ended_at="2026-03-02T09:41:00.000Z", end_reason="completed")
-    await scene.window.panel.get_by_role("radio", name="Call back").click()
+    await scene.window.panel.get_by_role("button", name="Call back").click()
     await scene.window.panel.locator("textarea").fill("Wants a quote for 20 seats. Send it by Friday.")
 
 

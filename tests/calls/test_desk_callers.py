@@ -151,6 +151,17 @@ async def test_whoever_was_offered_a_call_that_went_to_the_next_is_free(open_roo
         await room.desk.place(PlaceCall(BOB, OTHER))
 
 
+async def test_a_declined_caller_can_be_called_back_while_he_hears_that_nobody_is_there(open_room: Opener) -> None:
+    room = open_room(routes={DID: "alice@example.com"})
+    await arrives(room, 1)
+    (declined,) = room.desk.live()
+    await room.desk.hang_up(declined.id)
+    await turns()
+    assert (await room.desk.find(declined.id)).phase is Phase.ANNOUNCING
+    placed = await room.desk.place(PlaceCall(ALICE, declined.number))
+    assert (placed.duplicate, placed.call.direction) == (False, "outbound")
+
+
 async def test_a_route_skips_whom_nobody_knows_and_rings_extensions(open_room: Opener) -> None:
     room = open_room(routes={DID: ["nobody@example.com", "2000"]})
     await arrives(room, 1)

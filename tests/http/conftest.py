@@ -121,7 +121,7 @@ class Wire:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
             writer.write(request)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 head = await reader.readuntil(b"\r\n\r\n")
                 status_line, *lines = head.decode("latin-1").strip().split("\r\n")
                 headers: CIMultiDict[str] = CIMultiDict()

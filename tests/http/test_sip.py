@@ -201,6 +201,27 @@ async def test_the_account_stays_for_whoever_has_a_ticket(
     assert world.web_phones.passwords["web-1001"] == made["password"]
 
 
+async def test_an_account_that_is_being_removed_is_made_again_for_whoever_comes_back(
+    line: aiohttp.ClientWebSocketResponse, client: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removing, slowly = asyncio.Event(), asyncio.Event()
+    remove = world.web_phones.dismiss
+
+    async def dismiss(name: str) -> None:
+        removing.set()
+        await slowly.wait()
+        await remove(name)
+
+    monkeypatch.setattr(world.web_phones, "dismiss", dismiss)
+    await line.close()
+    await removing.wait()
+    coming = asyncio.create_task(ticket(client))
+    await asyncio.wait([coming], timeout=0.05)
+    slowly.set()
+    made = await coming
+    assert world.web_phones.passwords.get("web-1001") == made["password"]
+
+
 async def test_it_ends_with_the_session(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sip, "CHECK_SECONDS", 0.02)
     socket = await connect(client, await ticket(client))

@@ -3,9 +3,9 @@ import { Phone } from '../phone/phone.ts';
 import { Api, Problem } from './api.ts';
 import { unique } from './format.ts';
 import { Health } from './health.ts';
-import { read, readJson, write } from './memory.ts';
-import type { Call, Device, LogEntry, StreamMessage, TransferMode } from './model.ts';
-import { Notes } from './notes.ts';
+import { read, write } from './memory.ts';
+import type { Call, Device, StreamMessage, TransferMode } from './model.ts';
+import { Past } from './past.ts';
 import { Place } from './place.ts';
 import type { Action } from './reducer.ts';
 import type { State, Wish } from './state.ts';
@@ -20,14 +20,10 @@ const WISH_MS = 8_000;
 const HANGING_UP_MS = 700;
 /** By how much the telephone may ring before the news of the call. */
 const ALONE_MS = 1_500;
-const RECENT = 30;
-const MISSED = 20;
 
 /** What this tab, or this browser, remembers. */
 const DEVICE = 'ctc-panel.device';
 const ASKED = 'ctc-panel.asked';
-const WRAP_UP = 'ctc-panel.wrap-up';
-const SEEN = 'ctc-panel.seen';
 const SKEW = 'ctc-panel.skew';
 
 /** What these say of a transfer is about its target, not about the agent. */
@@ -49,7 +45,7 @@ export class Controller {
   readonly #ringer: Ringer;
   readonly #health: Health;
   #place: Place | null = null;
-  #notes: Notes | null = null;
+  #past: Past | null = null;
   #channel: BroadcastChannel | null = null;
   #searching: ReturnType<typeof setTimeout> | undefined;
   #alone: ReturnType<typeof setTimeout> | undefined;
@@ -97,7 +93,6 @@ export class Controller {
         this.#stream.open();
         this.#meet(me.agent.email);
         this.#tell('ready', { agent: me.agent });
-        void this.refreshRecent();
         return;
       } catch (error) {
         if (error instanceof Problem && error.status === 401) return this.#signedOut();
@@ -114,7 +109,7 @@ export class Controller {
     clearTimeout(this.#searching);
     this.#stream.close();
     this.#health.close();
-    this.#notes?.close();
+    this.#past?.close();
     this.#ringer.stop();
     if (this.#place) this.#place.close();
     else this.phone.stop();
@@ -227,13 +222,20 @@ export class Controller {
   search(query: string): void {
     this.#dispatch({ type: 'query', query });
     clearTimeout(this.#searching);
-    if (query.trim()) this.#searching = setTimeout(() => void this.#search(query), SEARCH_PAUSE_MS);
+    // Colleagues stand there before anything is typed: a newcomer knows no names.
+    const wanted = query.trim() !== '' || this.store.state.screen === 'transfer';
+    if (wanted) this.#searching = setTimeout(() => void this.#search(query), SEARCH_PAUSE_MS);
+  }
+
+  chooseTarget(): void {
+    this.#dispatch({ type: 'screen', screen: 'transfer' });
+    this.search('');
   }
 
   saveNotes(): void {
     const { wrapUp, notes } = this.store.state;
     if (!wrapUp) return;
-    void this.#notes?.add(wrapUp.id, notes.text.trim() || null, notes.outcome);
+    this.#past?.save(wrapUp.id, notes);
     this.wrapUp();
   }
 
@@ -243,20 +245,9 @@ export class Controller {
     if (wrapUp) this.#say({ type: 'wrappedUp', call: wrapUp.id });
   }
 
-  async refreshRecent(): Promise<void> {
-    const recent = await this.api.log(RECENT).catch(() => null);
-    if (recent) this.#dispatch({ type: 'recent', recent });
-  }
-
-  /** All calls, or the missed ones, which the agent has seen with that. */
+  /** All calls, or the missed ones only. */
   async show(onlyMissed: boolean): Promise<void> {
-    this.#dispatch({ type: 'show', onlyMissed });
-    if (!onlyMissed) return;
-    const lists = await Promise.all([this.api.log(MISSED, 'missed'), this.api.log(MISSED, 'abandoned')]).catch(() => null);
-    if (!lists) return;
-    const missed = lists.flat().sort((one, other) => other.started_at.localeCompare(one.started_at));
-    this.#dispatch({ type: 'missed', missed: missed.slice(0, MISSED) });
-    this.#see(missed[0]);
+    await this.#past?.show(onlyMissed);
   }
 
   // what follows
@@ -269,9 +260,9 @@ export class Controller {
     this.#followLine(state, before);
     if (this.phone.busy && (before.calls.length > 0 || before.handover) && state.calls.length === 0 && !state.handover) this.phone.drop();
     const back = state.link === 'open' && before.link !== 'open';
-    if (back) void this.#notes?.send();
+    if (back && before.link === 'lost') this.#past?.catchUp();
     if (back || (before.phone === 'ready' && state.phone !== 'ready')) void this.#health.look();
-    if (state.link !== 'signed_out' && (state.wrapUp !== before.wrapUp || state.notes !== before.notes)) remember(state);
+    this.#past?.follow(state, before);
     if (action.type === 'stream') this.#report(state, before, action.message);
   }
 
@@ -297,7 +288,8 @@ export class Controller {
       return;
     }
     if (message.type === 'call.logged') {
-      this.#logged(message.data);
+      this.#past?.logged(message.data);
+      this.#tell('call-logged', { call: message.data });
       return;
     }
     this.#compareClocks(message.timestamp);
@@ -315,35 +307,21 @@ export class Controller {
     write(SKEW, String(ahead), true);
   }
 
-  #logged(entry: LogEntry): void {
-    this.#tell('call-logged', { call: entry });
-    void this.#notes?.send();
-    if (this.store.state.onlyMissed) this.#see(entry);
-  }
-
-  /** Missed calls up to this one are no news any more. */
-  #see(entry: LogEntry | undefined): void {
-    if (!entry || entry.started_at <= this.store.state.missedSeen) return;
-    write(`${SEEN} ${this.store.state.me?.email}`, entry.started_at);
-    this.#dispatch({ type: 'seen', at: entry.started_at });
-  }
-
   #meet(email: string): void {
     const name = `ctc-panel ${this.api.base.origin} ${email}`;
     this.#channel = new BroadcastChannel(name);
     this.#channel.onmessage = ({ data }: MessageEvent<Message>) => this.#obey(data);
     this.#place = new Place(name, this.phone, this.store, (action) => this.#dispatch(action));
     this.#place.want(this.store.state.device === 'web');
-    this.#notes = new Notes(
-      `${name} notes`,
+    this.#past = new Past(
+      name,
+      email,
       this.api,
-      (count) => this.#dispatch({ type: 'unsaved', count }),
+      this.store,
+      (action) => this.#dispatch(action),
       (error) => this.#explain(error),
     );
-    void this.#notes.send();
-    this.#dispatch({ type: 'seen', at: read(`${SEEN} ${email}`) });
-    const left = readJson<{ call: Call; notes: State['notes'] }>(WRAP_UP, true);
-    if (left?.call.agent.email === email) this.#dispatch({ type: 'wrapUp', ...left });
+    this.#past.open();
   }
 
   /** After a reload, or when this window takes over: the conversation's sound, or its ring, comes here. */
@@ -391,7 +369,10 @@ export class Controller {
   async #search(query: string): Promise<void> {
     const wanted = query.trim();
     // One that cannot be searched hides nothing of the other.
-    const [contacts, agents] = await Promise.all([this.api.contacts(wanted).catch(() => []), this.api.agents(wanted).catch(() => [])]);
+    const [contacts, agents] = await Promise.all([
+      wanted ? this.api.contacts(wanted).catch(() => []) : [],
+      this.api.agents(wanted).catch(() => []),
+    ]);
     const colleagues = agents.filter((agent) => agent.email !== this.store.state.me?.email);
     this.#dispatch({ type: 'found', query, contacts, colleagues });
   }
@@ -440,9 +421,4 @@ export class Controller {
   #dispatch(action: Action): void {
     if (!this.#closed) this.store.dispatch(action);
   }
-}
-
-/** Notes that are being written outlive a page that is reloaded. */
-function remember({ wrapUp, notes }: State): void {
-  write(WRAP_UP, wrapUp ? JSON.stringify({ call: wrapUp, notes }) : '', true);
 }

@@ -119,7 +119,8 @@ export type Happened = `call.${
   | `recording_${'started' | 'stopped'}` | 'offered' | 'offer_ended' | `device_${'changed' | 'failed'}`
   | `transfer_${'started' | 'answered' | 'swapped' | 'completed' | 'cancelled'}` | `supervisor_${'invited' | 'joined' | 'changed' | 'left'}`}`;
 
-export const live = (call: Call): boolean => call.state !== 'ended';
+/** Whether there is anything left of it for an agent: a caller who is told that nobody is there rings at nobody's. */
+export const live = ({ state, direction }: Call): boolean => state !== 'ended' && !(direction === 'inbound' && state === 'ringing_customer');
 
 /** Whether its transfer is under way. */
 export const handing = ({ transfer }: Call): boolean => transfer !== null && (transfer.state === 'ringing' || transfer.state === 'talking');

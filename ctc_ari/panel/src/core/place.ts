@@ -4,6 +4,7 @@ import type { Action } from './reducer.ts';
 import type { State } from './state.ts';
 import type { Store } from './store.ts';
 
+const FIRST_RETRY_MS = 1_000;
 const RETRY_MS = 5_000;
 /** How long the way to the telephone system may take before it is told. */
 const SLOW_MS = 4_000;
@@ -72,7 +73,7 @@ export class Place {
   follow(state: State, before: State): void {
     if (state.phone === before.phone) return;
     clearTimeout(this.#slow);
-    if (state.phone === 'unavailable') this.#tryAgain();
+    if (state.phone === 'unavailable') this.#tryAgain(FIRST_RETRY_MS);
     if (state.phone === 'starting') this.#slow = setTimeout(() => this.#isSlow(), SLOW_MS);
   }
 
@@ -103,14 +104,14 @@ export class Place {
     look();
   }
 
-  #tryAgain(): void {
+  #tryAgain(pause: number): void {
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => {
       if (this.#store.state.phone !== 'unavailable') return;
       this.#phone.stop();
       if (this.#leader.leads) void this.#phone.start();
-      this.#tryAgain();
-    }, RETRY_MS);
+      this.#tryAgain(RETRY_MS);
+    }, pause);
   }
 
   #isSlow(): void {

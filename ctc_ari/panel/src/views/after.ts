@@ -34,9 +34,9 @@ export function after({ state, does, say }: View, call: Call): TemplateResult {
         : nothing}
     </div>
     <div>
-      <label id="outcome">${say.text('outcome')}</label>
-      <div class="chips" role="radiogroup" aria-labelledby="outcome">
-        ${OUTCOMES.map(([name, text]) => html`<button type="button" class="chip" role="radio" aria-checked=${String(state.notes.outcome === name)} @click=${choose(name)}>${say.text(text)}</button>`)}
+      <h2 class="label" id="outcome">${say.text('outcome')}</h2>
+      <div class="chips" role="group" aria-labelledby="outcome">
+        ${OUTCOMES.map(([name, text]) => html`<button type="button" class="chip" aria-pressed=${String(state.notes.outcome === name)} @click=${choose(name)}>${say.text(text)}</button>`)}
       </div>
     </div>
     <div>

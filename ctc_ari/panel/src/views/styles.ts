@@ -100,7 +100,7 @@ export const shape = css`
   select, textarea { width: 100%; border: 1px solid var(--edge); border-radius: var(--radius); background: var(--surface); padding: 10px 12px; }
   select { min-height: 44px; }
   textarea { resize: vertical; min-height: 92px; font-size: 15px; }
-  label { display: block; font-weight: 600; font-size: 13px; color: var(--soft); margin-bottom: 4px; }
+  label, .label { display: block; font-weight: 600; font-size: 13px; color: var(--soft); margin-bottom: 4px; }
 `;
 
 export const parts = css`
@@ -212,7 +212,7 @@ export const parts = css`
 
   .chips { display: flex; flex-wrap: wrap; gap: 8px; }
   .chip { padding: 8px 14px; border-radius: 20px; border: 1px solid var(--edge); font-size: 14px; }
-  .chip[aria-checked='true'] { background: var(--accent); color: var(--on-accent); border-color: transparent; font-weight: 600; }
+  .chip[aria-pressed='true'] { background: var(--accent); color: var(--on-accent); border-color: transparent; font-weight: 600; }
 
   meter { display: none; }
   .meter { height: 10px; border-radius: 5px; background: var(--raised); overflow: hidden; }
@@ -249,6 +249,6 @@ export const parts = css`
   }
   @media (forced-colors: active) {
     .pill, .control > span:first-child, .chip, .keys button { border: 1px solid ButtonText; }
-    .control.on > span:first-child, .chip[aria-checked='true'] { border: 3px solid Highlight; }
+    .control.on > span:first-child, .chip[aria-pressed='true'] { border: 3px solid Highlight; }
   }
 `;
