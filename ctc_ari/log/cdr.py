@@ -281,7 +281,8 @@ def _left(customer: ChannelStory, ours: Sequence[ChannelStory]) -> bool:
         return False
     until, last = max(talked, key=lambda pair: pair[0])
     rung_again = any(channel.marks.part == "recall" and channel.started_at > until for channel in ours)
-    return last.hung_up_itself and not rung_again
+    #: Asterisk names who was first to leave a bridge, even to those who stayed and left later.
+    return (last.hung_up_itself or customer.hung_up_by == last.name) and not rung_again
 
 
 def _held(customer: ChannelStory, since: float, until: float) -> float:

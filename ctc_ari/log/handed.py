@@ -55,16 +55,18 @@ def _transfer(target: ChannelStory, customer: ChannelStory, ours: Sequence[Chann
 
 def _consulted(target: ChannelStory, customer: ChannelStory, ours: Sequence[ChannelStory]) -> bool:
     """Whether the agent waited for the target to answer, and did not leave that to the customer."""
+    met = [(other, span) for other in ours if other is not target for span in target.together(other)]
+    if target.answered_at is not None:
+        return any(since < target.answered_at <= until for _, (since, until) in met)
     #: When all end at once, each leaves the bridge in its own time.
-    decided = target.answered_at or (target.ended_at or 0.0) - _MOMENT
-    for other in ours:
-        gave_up = (
-            target.answered_at is None and other.hung_up_itself and _ends(other) < min(map(_ends, (target, customer)))
-        )
-        waited = any(since < decided <= until for since, until in target.together(other))
-        if other is not target and waited and not gave_up:
-            return True
-    return False
+    decided = _ends(target) - _MOMENT
+    left = [other for other, (_, until) in met if until < decided or _gave_up(other, target, customer)]
+    return not left
+
+
+def _gave_up(agent: ChannelStory, target: ChannelStory, customer: ChannelStory) -> bool:
+    """Whether she hung up while the target's phone rang."""
+    return agent.hung_up_itself and _ends(agent) < min(_ends(target), _ends(customer))
 
 
 def _ends(channel: ChannelStory) -> float:

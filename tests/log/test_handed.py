@@ -42,6 +42,12 @@ def row(text: str, mark: str) -> LogRow:
         (f"{CONSULTS}8.0 bob answers{BACK}\n9.01 bob gone 16", ATTENDED, ("attended", "cancelled")),
         (f"{CONSULTS}8.0 bob answers\n9.0 bob gone 16 by bob{BACK}", ATTENDED, ("attended", "failed", "hangup")),
         (f"{CONSULTS}9.0 bob gone 21 by bob{BACK}", ATTENDED, ("attended", "failed", "rejected")),
+        (f"{CONSULTS}6.01 bob gone 17 by bob{BACK}", ATTENDED, ("attended", "failed", "busy")),
+        (
+            f"{CONSULTS}7.0 agent gone 16 by agent\n7.02 customer gone 16 by customer\n7.03 bob gone 16",
+            ATTENDED,
+            ("blind", "cancelled"),
+        ),
         (
             f"{CONSULTS}7.0 agent out\n7.0 bob out\n8.0 bob answers\n8.0 bob in b{BACK}",
             ATTENDED,
@@ -51,7 +57,7 @@ def row(text: str, mark: str) -> LogRow:
 )
 def test_what_came_of_a_transfer(text: str, mark: str, told: tuple[str, ...]) -> None:
     later = END if "bob gone" in text else f"{END}\n12.0 bob gone 16"
-    (transfer,) = row(text + later, mark).transfers
+    (transfer,) = row(text if "by agent" in text else text + later, mark).transfers
     assert (transfer.mode, transfer.state, transfer.reason) == (*told, None)[:3]
     assert (transfer.id, transfer.to, transfer.by, transfer.started_at) == ("t1", "1002", "api", NOW + 6)
     assert transfer.agent is not None
