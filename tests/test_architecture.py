@@ -24,7 +24,7 @@ _PURE_IN_CALLS = (
     *("model", "inputs", "effects", "engine", "steps", "outbound", "inbound", "transfer", "sides", "controls"),
     *("resume", "outcomes", "policy", "numbers", "dialling", "requests", "recall", "referral", "handover"),
 )
-_PURE_IN_LOG = ("row", "calls", "records", "legs", "cdr", "merge", "keep", "house", "quality")
+_PURE_IN_LOG = ("row", "calls", "records", "legs", "cdr", "merge", "keep", "house", "pairs", "quality")
 PURE = [
     "ctc_ari.ari.messages",
     "ctc_ari.ari.rest",
@@ -49,6 +49,7 @@ TESTED_ELSEWHERE = {
     "ctc_ari.crm.builtin": "crm/test_choice.py",
     "ctc_ari.crm.port": "crm/test_choice.py",
     "ctc_ari.log.house": "log/test_cdr.py",
+    "ctc_ari.log.pairs": "log/test_cdr.py",
     "ctc_ari.log.row": "log/test_calls.py",
     "ctc_ari.logs": "http/test_observe.py",
     "ctc_ari.store.call_rows": "store/test_calls.py",
@@ -77,9 +78,9 @@ PUBLIC = {
         "SupervisorMode Target Transfer TransferMode TransferState bridge_id channel_id other_channel_id owner_of "
         "recording_name side_bridge_id"
     ),
-    "ctc_ari.log.cdr": "House is_complete row_of_records",
+    "ctc_ari.log.cdr": "is_complete row_of_records",
     "ctc_ari.log.keep": "LONGEST_CALL Known Wait row_now",
-    "ctc_ari.log.row": "Disposition LogAgent LogRow LogTransfer Quality Recorded disposition_of",
+    "ctc_ari.log.row": "Disposition House LogAgent LogRow LogTransfer Quality Recorded disposition_of",
     "ctc_ari.calls.outcomes": "agent_outcome customer_outcome tone_for transfer_outcome",
     "ctc_ari.calls.policy": "Admission RecentCalls",
     "ctc_ari.calls.ports": (

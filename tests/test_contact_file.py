@@ -204,4 +204,4 @@ def test_a_large_file_needs_no_more_memory_than_a_small_one(tmp_path: Path) -> N
             tracemalloc.stop()
 
     peak(10)
-    assert peak(50_000) < peak(1_000) + 3_000_000
+    assert peak(15_000) < peak(1_000) + 2_000_000

@@ -21,7 +21,7 @@ def agent_of(channel: ChannelStory, house: House) -> Agent | None:
         return None
     if channel.marks.part:
         return house.agent(channel.identity) or house.agent(channel.endpoint)
-    return house.agent(channel.endpoint) or house.agent(channel.number)
+    return house.agent(channel.dialled_as) or house.agent(channel.endpoint) or house.agent(channel.number)
 
 
 def has_met(channel: ChannelStory, customer: ChannelStory) -> bool:
@@ -38,7 +38,7 @@ def transfers_of(customer: ChannelStory, ours: Sequence[ChannelStory], house: Ho
 
 def _transfer(target: ChannelStory, customer: ChannelStory, ours: Sequence[ChannelStory], house: House) -> LogTransfer:
     state, reason, ended_at = _outcome(target, customer)
-    mode = "blind" if target.marks.mode == "blind" or not _consulted(target, ours) else "attended"
+    mode = "blind" if target.marks.mode == "blind" or not _consulted(target, customer, ours) else "attended"
     agent = agent_of(target, house)
     return LogTransfer(
         id=target.marks.id,
@@ -53,12 +53,22 @@ def _transfer(target: ChannelStory, customer: ChannelStory, ours: Sequence[Chann
     )
 
 
-def _consulted(target: ChannelStory, ours: Sequence[ChannelStory]) -> bool:
+def _consulted(target: ChannelStory, customer: ChannelStory, ours: Sequence[ChannelStory]) -> bool:
     """Whether the agent waited for the target to answer, and did not leave that to the customer."""
     #: When all end at once, each leaves the bridge in its own time.
     decided = target.answered_at or (target.ended_at or 0.0) - _MOMENT
-    waited = (span for other in ours if other is not target for span in target.together(other))
-    return any(since < decided <= until for since, until in waited)
+    for other in ours:
+        gave_up = (
+            target.answered_at is None and other.hung_up_itself and _ends(other) < min(map(_ends, (target, customer)))
+        )
+        waited = any(since < decided <= until for since, until in target.together(other))
+        if other is not target and waited and not gave_up:
+            return True
+    return False
+
+
+def _ends(channel: ChannelStory) -> float:
+    return channel.ended_at or float("inf")
 
 
 def _outcome(target: ChannelStory, customer: ChannelStory) -> tuple[str, str | None, float | None]:

@@ -11,6 +11,10 @@ from ctc_ari.log.row import House
 __all__ = ["house_of", "trunk_endpoint"]
 
 
+#: Of all phones with an address of their own (`asterisk-config/pjsip.conf`).
+_SHARED = "ctc-phone"
+
+
 def house_of(agents: Iterable[Agent], trunk: str, spell: Callable[[str], str]) -> House:
     """`trunk` is the dial string of the configuration; `spell` raises CtcError for what is no number."""
     known: dict[str, Agent] = {}
@@ -18,6 +22,9 @@ def house_of(agents: Iterable[Agent], trunk: str, spell: Callable[[str], str]) -
         if agent.extension:
             known.setdefault(f"web-{agent.extension}", agent)
             known.setdefault(agent.extension, agent)
+        if agent.contact:
+            #: Her own phone, though others are reached through the same endpoint.
+            known.setdefault(f"{(agent.desk_endpoint or _SHARED).removeprefix('PJSIP/')}/{agent.contact}", agent)
         if agent.desk_endpoint:
             known[agent.desk_endpoint.removeprefix("PJSIP/")] = agent
 

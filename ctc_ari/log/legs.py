@@ -14,6 +14,8 @@ __all__ = ["CLEARED", "ChannelStory", "Span", "overlap", "stories"]
 #: Q.850 as Asterisk numbers it: no reason of the phone's own.
 CLEARED = frozenset({None, 0, 16, 26, 31, 32, 127})
 
+#: Seconds that it takes a busy Asterisk, at most.
+_REMOVAL = 0.3
 #: From, until: Unix seconds.
 Span = tuple[float, float]
 
@@ -45,6 +47,8 @@ class ChannelStory(msgspec.Struct, kw_only=True):
     dialled: str = ""
     #: What the dialplan gave to Stasis(), after the application's name.
     stasis: tuple[str, ...] = ()
+    #: As the dialplan dialled it, without `PJSIP/`.
+    dialled_as: str = ""
     #: It came to the service.
     entered: bool = False
     answered_at: float | None = None
@@ -70,6 +74,17 @@ class ChannelStory(msgspec.Struct, kw_only=True):
     def hung_up_itself(self) -> bool:
         """Whether whoever was there ended it."""
         return self.hung_up_by == self.name
+
+    @property
+    def left_at(self) -> float | None:
+        """When it was over for whoever was there.
+
+        Asterisk takes a phone that hung up out of its bridge at once, and removes its channel in its own time.
+        """
+        left = max((until for _, until in self.in_bridges), default=0.0)
+        if self.ended_at is None or not self.hung_up_itself or self.ended_at - left > _REMOVAL:
+            return self.ended_at
+        return left
 
     @property
     def in_bridges(self) -> list[Span]:
@@ -98,6 +113,8 @@ def stories(rows: Iterable[CelRow]) -> dict[str, ChannelStory]:
     found: dict[str, ChannelStory] = {}
     open_bridges: dict[str, tuple[str, float]] = {}
     open_music: dict[str, float] = {}
+    #: What a Dial() names, and has no channel yet.
+    awaited: list[str] = []
     last = 0.0
     for row in sorted(rows, key=lambda each: (each.eventtime, each.eventtype == "LINKEDID_END")):
         last = max(last, row.eventtime)
@@ -106,6 +123,10 @@ def stories(rows: Iterable[CelRow]) -> dict[str, ChannelStory]:
         story = found.get(row.uniqueid)
         if story is None:
             story = found[row.uniqueid] = ChannelStory(id=row.uniqueid, name=row.channame, started_at=row.eventtime)
+            story.dialled_as = next((one for one in awaited if one.partition("/")[0] == story.endpoint), "")
+            awaited = [one for one in awaited if one != story.dialled_as]
+        if row.eventtype == "APP_START" and row.appname == "Dial":
+            awaited = [one.removeprefix("PJSIP/") for one in row.appdata.partition(",")[0].split("&")]
         _tell(story, row, open_bridges, open_music)
     #: What has no end went on to the last that is known.
     for channel, (bridge, since) in open_bridges.items():

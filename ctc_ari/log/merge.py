@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from ctc_ari.calls.model import EndedBy, EndReason
 from ctc_ari.log.row import LogAgent, LogRow, LogTransfer, disposition_of
 
-__all__ = ["completed_by", "corrected_by", "kept", "same"]
+__all__ = ["completed_by", "continued", "corrected_by", "kept", "same"]
 
 #: What the engine says when it does not know.
 _UNKNOWN = frozenset({EndReason.LOST, EndReason.FAILED, EndReason.TRANSFERRED})
@@ -24,10 +24,10 @@ def completed_by(engine: LogRow, asterisk: LogRow) -> LogRow:
         return engine
     talked = asterisk.answered_at is not None
     reason = _reason(engine, asterisk)
-    agents = _all_agents(engine, asterisk) if talked else engine.agents
+    agents = _all_agents(engine, asterisk)
     return replace(
         engine,
-        agent_email=_last_who_talked(engine, asterisk) if talked else engine.agent_email,
+        agent_email=_last_who_talked(engine, asterisk) if talked else engine.agent_email or asterisk.agent_email,
         agents=agents,
         end_reason=reason,
         ended_by=_by(engine, asterisk),
@@ -46,7 +46,9 @@ def completed_by(engine: LogRow, asterisk: LogRow) -> LogRow:
 
 def _all_agents(engine: LogRow, asterisk: LogRow) -> tuple[LogAgent, ...]:
     """Those whom the engine names, who of them talked, and who came to it while the engine was away."""
-    talked = {agent.email for agent in asterisk.agents if agent.talked} or {engine.agent_email or ""}
+    talked = {agent.email for agent in asterisk.agents if agent.talked}
+    if asterisk.answered_at is not None and not talked:
+        talked = {engine.agent_email or ""}
     known = {agent.email for agent in engine.agents}
     named = (replace(agent, talked=agent.talked or agent.email in talked) for agent in engine.agents)
     return (*named, *(agent for agent in asterisk.agents if agent.email not in known))
@@ -87,27 +89,17 @@ def corrected_by(engine: LogRow, asterisk: LogRow) -> LogRow:
     """
     if (engine.answered_at is None) is not (asterisk.answered_at is None):
         return completed_by(engine, asterisk)
-    engine = replace(engine, quality=engine.quality or asterisk.quality, ended_by=_by(engine, asterisk))
-    if all(_near(getattr(engine, name), getattr(asterisk, name)) for name in _MEASURED):
-        return engine
     return replace(
         engine,
+        ended_by=_by(engine, asterisk),
         started_at=min(engine.started_at, asterisk.started_at),
         agent_answered_at=asterisk.agent_answered_at,
         answered_at=asterisk.answered_at,
         ended_at=asterisk.ended_at,
         ring_seconds=asterisk.ring_seconds,
         talk_seconds=asterisk.talk_seconds,
+        quality=engine.quality or asterisk.quality,
     )
-
-
-_MEASURED = ("agent_answered_at", "answered_at", "ended_at", "ring_seconds", "talk_seconds")
-
-
-def _near(one: float | None, other: float | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return abs(one - other) <= _SAME_SECONDS / 2
 
 
 def _last_who_talked(engine: LogRow, asterisk: LogRow) -> str | None:
@@ -118,7 +110,13 @@ def _last_who_talked(engine: LogRow, asterisk: LogRow) -> str | None:
 
 def kept(new: LogRow, old: LogRow) -> LogRow:
     """The new row with what people wrote into the old one, and what was right in it."""
-    new = replace(
+    new = continued(new, old)
+    return old if same(new, old) else new
+
+
+def continued(new: LogRow, old: LogRow) -> LogRow:
+    """The new row with what people wrote into the old one."""
+    return replace(
         new,
         id=old.id,
         contact=old.contact,
@@ -128,7 +126,6 @@ def kept(new: LogRow, old: LogRow) -> LogRow:
         outcome=old.outcome,
         quality=new.quality or old.quality,
     )
-    return old if same(new, old) else new
 
 
 def same(one: LogRow, other: LogRow) -> bool:

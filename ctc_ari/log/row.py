@@ -85,7 +85,7 @@ class House(msgspec.Struct, frozen=True):
 
     #: The endpoint behind which the outside world is.
     trunk: str
-    #: By endpoint or extension; None: nobody we know.
+    #: By endpoint, dial string without `PJSIP/`, or extension; None: nobody we know.
     agent: Callable[[str], Agent | None]
     #: A number as a carrier or a phone wrote it -> E.164, or as it was.
     spell: Callable[[str], str]

@@ -16,8 +16,8 @@ from ctc_ari.errors import DatabaseUnreachable
 from ctc_ari.log.calls import chains
 from ctc_ari.log.cdr import is_complete
 from ctc_ari.log.keep import LONGEST_CALL, Known, Wait, row_now
-from ctc_ari.log.merge import kept
-from ctc_ari.log.row import House, LogRow
+from ctc_ari.log.merge import continued, kept
+from ctc_ari.log.row import House
 from ctc_ari.store.log import put_row, read_rows, tell, was_told, write_rows
 from ctc_ari.store.pool import Connection, Pool, acquire, database_errors
 from ctc_ari.store.records import read_cdr, read_cel
@@ -156,18 +156,13 @@ async def _settle(
         return row
     if row is None:
         return []
-    written = await _put(connection, row, logged)
-    return await tell(connection, written) if written else []
-
-
-async def _put(connection: Connection, row: LogRow, logged: Sequence[LogRow]) -> LogRow | None:
-    """As it stands in the log then; None: another instance was first."""
-    if not logged:
-        return next(iter(await write_rows(connection, [row])), None)
-    new = kept(row, logged[0])
-    if new is not logged[0]:
-        await put_row(connection, new)
-    return new
+    if logged:
+        row = continued(row, logged[0])
+        if row != logged[0]:
+            await put_row(connection, row)
+        return await tell(connection, row)
+    #: Empty: another instance was first.
+    return [told for written in await write_rows(connection, [row]) for told in await tell(connection, written)]
 
 
 async def find_known(connection: Connection, linkedid: str, read_to: float = float("inf")) -> Known:
@@ -229,7 +224,8 @@ async def _rebuild_one(connection: Connection, linkedid: str, house: House, foun
         found.unchanged += len(logged)
     elif not logged:
         found.added += len(await write_rows(connection, [row]))
-    elif await _put(connection, row, logged) is logged[0]:
+    elif (new := kept(row, logged[0])) is logged[0]:
         found.unchanged += 1
     else:
+        await put_row(connection, new)
         found.corrected += 1

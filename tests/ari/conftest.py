@@ -44,9 +44,16 @@ class Pbx:
         """It neither answers nor hangs up."""
         os.kill(self.process.pid, signal.SIGSTOP)
         try:
+            while not self._stopped():
+                time.sleep(0.001)
             yield
         finally:
             os.kill(self.process.pid, signal.SIGCONT)
+
+    def _stopped(self) -> bool:
+        """Whether all of its threads are; a busy one on another processor stops a moment later (proc_pid_stat(5))."""
+        threads = Path(f"/proc/{self.process.pid}/task").glob("*/stat")
+        return all(thread.read_text().rpartition(")")[2].split()[0] == "T" for thread in threads)
 
     async def kill(self) -> None:
         """As a crash would."""

@@ -82,7 +82,7 @@ async def test_a_newcomer_talks_holds_transfers_and_sees_it(tmp_path: Path) -> N
         await window.control("hold")
         await shows(page_of(window), "Back in the conversation")
         await window.control("transfer")
-        await window.panel.locator("input").fill("alice")
+        #: Colleagues stand there before anything is typed.
         await window.press("Ask first: Alice")
         await window.says("talks with you", PATIENCE / 1000)
         #: Alice's phone sends back what it hears.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections import Counter
 from collections.abc import Coroutine
+from types import SimpleNamespace
 from typing import Any
 
 import structlog
 from structlog.testing import LogCapture
 
-from ctc_ari.calls import driver
+from ctc_ari.calls import driver, ids
 from ctc_ari.calls.commands import PlaceCall
 from ctc_ari.calls.desk import Desk
 from ctc_ari.calls.effects import BridgeLegs
@@ -92,6 +94,10 @@ class NightShift:
         #: What was not written by one service is done again by the next.
         self.services = 1
         self.errors: list[BaseException] = []
+        #: Ids of one moment are in an order of chance, which has to be the same one when a failure is repeated.
+        self.chance = random.Random(0)
+        self._secrets = vars(ids)["secrets"]
+        vars(ids)["secrets"] = SimpleNamespace(randbits=self.chance.getrandbits)
         capture = LogCapture()
         self.mistakes = capture.entries
         self._log = driver.log
@@ -204,6 +210,7 @@ class NightShift:
     def close(self) -> None:
         """Nothing is left running."""
         driver.log = self._log
+        vars(ids)["secrets"] = self._secrets
         self.desk.close()
         for task in asyncio.all_tasks(self.loop):
             task.cancel()

@@ -27,6 +27,7 @@ def test_hundreds_of_shifts_in_trouble() -> None:
 def walk(seed: int) -> None:
     chance = random.Random(seed)
     machine = DeskMachine()
+    machine.shift.chance.seed(seed)
     machine.begin(
         inbound=chance.random() < 0.4,
         steps=chance.choice((0, 5, 25, 25, 25)),

@@ -17,7 +17,10 @@ import asyncpg
 import pytest
 import yaml
 
+from ctc_ari.config import Config
 from ctc_ari.runtime import asterisk, processes
+from ctc_ari.runtime.asterisk_records import RECORD_MODULES
+from ctc_ari.runtime.asterisk_values import OPTIONAL_MODULES, REQUIRED_MODULES
 from tests import phones
 from tests.docs.documents import DOCS, asterisk_files, blocks
 from tests.docs.existing import Existing, existing, samples
@@ -107,27 +110,26 @@ async def until_logged(url: str, number: int) -> list[asyncpg.Record]:
     return found
 
 
-async def test_following_the_page_gives_a_working_service(tmp_path: Path) -> None:
+async def test_following_the_page_gives_a_working_service(tmp_path: Path, server: databases.Server) -> None:
     installation = asterisk.find() or asterisk.install()
     if not samples(installation).is_dir():
         pytest.skip("this Asterisk came without sample files")
     caller = phones.free_port()
-    with databases.server() as server:
-        async with (
-            phones.carrier({"*": phones.answer()}, user="1001") as agent,
-            phones.carrier({"*": phones.answer(hang_up_after=0.5)}) as carrier,
-            existing(installation, agent.port, carrier.port, caller) as pbx,
-        ):
-            admin = Admin(tmp_path, pbx, await server.create())
-            await before_the_first_call(admin)
-            environment = {**os.environ, "CTC_SERVER__PORT": str(admin.http)}
-            command = [sys.executable, "-m", "ctc_ari", "serve", "--config", str(tmp_path / "config.yaml")]
-            process = await processes.start(command, output=tmp_path / "log", env=environment)
-            try:
-                token = await the_first_call(admin, agent, carrier)
-                await records_and_callers(admin, agent, caller, token)
-            finally:
-                await processes.stop(process)
+    async with (
+        phones.carrier({"*": phones.answer()}, user="1001") as agent,
+        phones.carrier({"*": phones.answer(hang_up_after=0.5)}) as carrier,
+        existing(installation, agent.port, carrier.port, caller) as pbx,
+    ):
+        admin = Admin(tmp_path, pbx, await server.create())
+        await before_the_first_call(admin)
+        environment = {**os.environ, "CTC_SERVER__PORT": str(admin.http)}
+        command = [sys.executable, "-m", "ctc_ari", "serve", "--config", str(tmp_path / "config.yaml")]
+        process = await processes.start(command, output=tmp_path / "log", env=environment)
+        try:
+            await the_first_call(admin, agent, carrier)
+            await records_and_callers(admin, agent, caller)
+        finally:
+            await processes.stop(process)
 
 
 async def before_the_first_call(admin: Admin) -> None:
@@ -151,8 +153,8 @@ async def before_the_first_call(admin: Admin) -> None:
     (admin.folder / "config.yaml").write_text(right)
 
 
-async def the_first_call(admin: Admin, agent: phones.SippPhone, carrier: phones.SippPhone) -> str:
-    """Step 4; returns the token."""
+async def the_first_call(admin: Admin, agent: phones.SippPhone, carrier: phones.SippPhone) -> None:
+    """Step 4."""
     async with aiohttp.ClientSession() as session:
         await until_ready(session, admin)
         commands = "\n".join(blocks(PAGE, "sh"))
@@ -167,7 +169,6 @@ async def the_first_call(admin: Admin, agent: phones.SippPhone, carrier: phones.
     (row,) = await until_logged(admin.url, 1)
     assert tuple(row) == ("outbound", "answered", "service", "+442079460123")
     assert _problems(await asyncio.to_thread(admin.check)) == []
-    return token
 
 
 async def until_ready(session: aiohttp.ClientSession, admin: Admin) -> None:
@@ -183,7 +184,7 @@ async def until_ready(session: aiohttp.ClientSession, admin: Admin) -> None:
         await asyncio.sleep(0.1)
 
 
-async def records_and_callers(admin: Admin, agent: phones.SippPhone, caller: int, token: str) -> None:
+async def records_and_callers(admin: Admin, agent: phones.SippPhone, caller: int) -> None:
     """Steps 5 and 6: Asterisk's records arrive, and a caller rings the agent through the service."""
     connection = await asyncpg.connect(admin.url)
     try:
@@ -218,6 +219,22 @@ async def records_and_callers(admin: Admin, agent: phones.SippPhone, caller: int
         await connection.close()
     assert (admin.pbx.folder / "log/cel-custom/Master.csv").stat().st_size > 0
     assert (admin.pbx.folder / "log/cdr-csv/Master.csv").stat().st_size > 0
+
+
+def test_what_asterisk_records_is_what_the_private_one_records(tmp_path: Path) -> None:
+    """The page's files and the templates say the same."""
+    every = (*REQUIRED_MODULES, *OPTIONAL_MODULES, *RECORD_MODULES)
+    (tmp_path / "modules").mkdir()
+    for name in every:
+        (tmp_path / "modules" / name).touch()
+    installation = asterisk.Installation(("asterisk",), tmp_path / "modules", tmp_path, (22, 10, 1))
+    asterisk.render(Config(), tmp_path / "out", installation, records="postgresql://asterisk:ANOTHER-ONE@127.0.0.1/ctc")
+    for name, text in FILES:
+        if name in ("http.conf", "ari.conf") or "ctc-inbound" in text:
+            continue
+        rendered = (tmp_path / "out" / name).read_text().splitlines()
+        wanted = [line for line in text.splitlines() if line and not line.startswith((";", "["))]
+        assert [line for line in wanted if line not in rendered] == [], name
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")

@@ -58,18 +58,17 @@ def labels(expression: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-async def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[set[str], set[str]]:
+async def told(server: databases.Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[set[str], set[str]]:
     """The names of all series that a service tells, and their labels; no Asterisk is needed for that."""
-    with databases.server() as server:
-        async with server.migrated() as url:
-            config = Config(
-                server=Server(port=0),
-                database=Database(url=url, data_dir=str(tmp_path_factory.mktemp("data"))),
-                asterisk=Asterisk(nodes=(Node(ari_url=f"http://127.0.0.1:{free_port()}/ari"),)),
-            )
-            async with service(config) as address, aiohttp.ClientSession() as session:
-                await (await session.get(f"{address}/nowhere")).read()
-                text = await (await session.get(f"{address}/metrics")).text()
+    async with server.migrated() as url:
+        config = Config(
+            server=Server(port=0),
+            database=Database(url=url, data_dir=str(tmp_path_factory.mktemp("data"))),
+            asterisk=Asterisk(nodes=(Node(ari_url=f"http://127.0.0.1:{free_port()}/ari"),)),
+        )
+        async with service(config) as address, aiohttp.ClientSession() as session:
+            await (await session.get(f"{address}/nowhere")).read()
+            text = await (await session.get(f"{address}/metrics")).text()
     series: set[str] = set()
     found: set[str] = {"le", "receiver", "outcome"}
     for family in text_string_to_metric_families(text):

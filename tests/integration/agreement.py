@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import asyncpg
 
 from ctc_ari.calls.numbers import Spelling
 from ctc_ari.log.cdr import row_of_records
 from ctc_ari.log.house import house_of
-from ctc_ari.log.row import House, LogRow
+from ctc_ari.log.row import House, LogRow, LogTransfer
 from ctc_ari.store.agents import read_agents
 from ctc_ari.store.log import read_rows
 from ctc_ari.store.log_keeper import find_known
@@ -95,8 +95,10 @@ def differences(row: LogRow, seen: LogRow | None) -> list[str]:
         #: Why nobody was rung is known only if the service ended the message, and not the caller.
         del pairs["end_reason"]
     pairs["ended_by"] = _somebody(row), _somebody(seen)
-    pairs["agents"] = _named(row), _named(seen)
-    pairs["transfers"] = _handed(row, seen), _handed(seen, seen)
+    unseen = _unseen(row, seen)
+    nobody_rang = {each.agent.email for each in unseen if each.agent}
+    pairs["agents"] = _named(row, nobody_rang), _named(seen, nobody_rang)
+    pairs["transfers"] = _handed(each for each in row.transfers if each not in unseen), _handed(seen.transfers)
     found = [f"{name}: {mine} instead of {theirs}" for name, (mine, theirs) in pairs.items() if mine != theirs]
     for name in (*_TIMES, *_DURATIONS):
         mine, theirs = getattr(row, name), getattr(seen, name)
@@ -110,17 +112,22 @@ def _somebody(row: LogRow) -> str | None:
     return "system" if row.ended_by in ("api", "limit") else row.ended_by
 
 
-def _named(row: LogRow) -> list[tuple[str, bool]]:
-    return sorted((agent.email or agent.extension or "", agent.talked) for agent in row.agents)
+def _named(row: LogRow, without: set[str]) -> list[tuple[str, bool]]:
+    names = ((agent.email or agent.extension or "", agent.talked) for agent in row.agents)
+    return sorted((name, talked) for name, talked in names if talked or name not in without)
 
 
-def _handed(row: LogRow, seen: LogRow) -> list[tuple[str | None, ...]]:
-    """Those of which Asterisk saw anything: what is refused before a phone could ring leaves nothing."""
+def _unseen(row: LogRow, seen: LogRow) -> list[LogTransfer]:
+    """What came to nothing before a phone could ring leaves nothing in Asterisk."""
     known = {transfer.id for transfer in seen.transfers}
+    nothing = {("failed", "unreachable"), ("failed", "failed")}
+    return [each for each in row.transfers if each.id not in known and (each.state, each.reason) in nothing]
+
+
+def _handed(transfers: Iterable[LogTransfer]) -> list[tuple[str | None, ...]]:
     return [
         (each.id, each.mode, each.to, each.by, each.state, each.reason, each.agent.email if each.agent else None)
-        for each in row.transfers
-        if each.id in known or (each.state, each.reason) != ("failed", "unreachable")
+        for each in transfers
     ]
 
 

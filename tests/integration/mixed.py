@@ -27,12 +27,11 @@ from ctc_ari.store.agents import add_agent
 from ctc_ari.store.tokens import create_token
 from tests import phones
 from tests.integration.process import Killable
-from tests.integration.talk import join_lines
 from tests.integration.wire import Wire, wire
 from tests.integration.world import STAND_IN, Exchange, email, exchange, prepare
 from tests.store import databases
 
-__all__ = ["Leg", "Run", "legs_of", "mixed"]
+__all__ = ["WISHES", "Leg", "Run", "legs_of", "mixed"]
 
 #: What the customers behind the numbers with this prefix do.
 CUSTOMERS = {
@@ -45,11 +44,8 @@ CUSTOMERS = {
     "4420776": phones.answer(after=1.0),
     "4420777": phones.reject(480),
 }
-#: Of these, whose phone is answered.
-ANSWERING = ("4420770", "4420775", "4420776")
-#: What is done in the middle of a call, by the API and by the keys of a phone.
+#: What is done in the middle of a call.
 WISHES = ("nothing", "hold", "blind", "blind", "attended", "attended", "mute", "record", "listen")
-KEYS = ("key hold", "key blind", "key blind", "key attended", "key attended", "key given up")
 #: What the agents' phones do, and how many agents there are with each.
 PHONES = {"answers": 16, "slow": 4, "leaves": 3, "busy": 2, "declines": 2, "rings": 2}
 DIDS = {"+442079460701": "slow", "+442079460702": "busy", "+442079460703": "answers"}
@@ -108,15 +104,15 @@ class Run:
         kind = self.chance.choices(list(PHONES), weights=[10, 3, 2, 1, 1, 1])[0]
         agent = await self.agents[kind].get()
         try:
-            call_id = await self._place(agent, self.chance.choice(list(CUSTOMERS)))
+            call_id = await self.place(agent, self.chance.choice(list(CUSTOMERS)))
             if call_id:
                 self.placed += 1
                 await self._talk(call_id)
-                await self._over(call_id)
+                await self.over(call_id)
         finally:
             self.agents[kind].put_nowait(agent)
 
-    async def _place(self, agent: str, prefix: str) -> str | None:
+    async def place(self, agent: str, prefix: str) -> str | None:
         for _ in range(200):
             #: Whether a click without an answer rang, nobody knows: another one is to another number.
             status, body = await self.wish(
@@ -169,67 +165,12 @@ class Run:
                 self.done[f"listen {answer.status}"] += 1
         await asyncio.sleep(self.chance.uniform(0.3, 1.5))
 
-    async def keyed(self) -> None:
-        """An agent calls a customer, and uses the keys of her phone: hold, transfer, her second line."""
-        bind = self.at.config.asterisk.sip_bind
-        async with self.keys, phones.baresip_phone("3002", registrar=bind, password="a-password", answer=True) as phone:
-            call_id = await self._place("registers", self.chance.choice(ANSWERING))
-            if call_id:
-                self.placed += 1
-                #: Whatever the phone waits for may not come, when the service is away.
-                with contextlib.suppress(phones.PhoneError, aiohttp.ClientError, TimeoutError, StopIteration, OSError):
-                    await phone.wait_established()
-                    await asyncio.sleep(self.chance.uniform(1.2, 1.8))
-                    await self._press(phone, call_id)
-                await self._over(call_id)
-
-    async def _press(self, phone: phones.Baresip, call_id: str) -> None:
-        to = self.desk.extensions[self.chance.choice(["t1", "t2", "t3", "t4", "tbusy", "trings"])]
-        wish = self.chance.choice(KEYS)
-        self.done[wish] += 1
-        match wish:
-            case "key hold":
-                await phone.hold()
-                await asyncio.sleep(self.chance.uniform(0.3, 1.0))
-                await phone.resume()
-            case "key blind":
-                await phone.transfer(f"sip:{to}@127.0.0.1")
-                await asyncio.sleep(self.chance.uniform(0.5, 4.0))
-            case _:
-                await phone.hold()
-                await asyncio.sleep(0.2)
-                await phone.dial(f"sip:{to}@{self.at.config.asterisk.sip_bind}")
-                await phone.wait_established(2)
-                await asyncio.sleep(self.chance.uniform(0.3, 1.0))
-                if wish == "key attended":
-                    await join_lines(self.at, phone, "3002", call_id)
-                else:
-                    await phone.hang_up()
-                await asyncio.sleep(self.chance.uniform(0.5, 1.5))
-
-    async def moved(self) -> None:
-        """An agent takes a call along to her other phone, and perhaps back."""
-        bind = self.at.config.asterisk.sip_bind
-        async with (
-            self.devices,
-            phones.baresip_phone(f"web-{STAND_IN}", registrar=bind, password="a-password", answer=True),
-        ):
-            call_id = await self._place("moves", self.chance.choice(ANSWERING))
-            if call_id:
-                self.placed += 1
-                await asyncio.sleep(self.chance.uniform(0.8, 1.5))
-                for device in self.chance.choice([("web",), ("web", "desk")]):
-                    status, _ = await self.wish("POST", f"/api/v1/calls/{call_id}/device", json={"device": device})
-                    self.done[f"device {device} {status}"] += 1
-                    await asyncio.sleep(self.chance.uniform(0.3, 1.0))
-                await self._over(call_id)
-
     async def _transfer(self, path: str, mode: str) -> Any:
         to = self.chance.choice(["t1", "t2", "t3", "t4", "tbusy", "trings"])
         status, body = await self.wish("POST", f"{path}/transfers", json={"to": email(to), "mode": mode})
         return body if status == 201 else None
 
-    async def _over(self, call_id: str) -> None:
+    async def over(self, call_id: str) -> None:
         """The call and whatever came of it ends, by the API if not by itself."""
         for _ in range(150):
             status, body = await self.wish("GET", f"/api/v1/calls/{call_id}")

@@ -161,11 +161,8 @@ async def join_lines(at: Exchange, phone: phones.Baresip, extension: str, first:
                 return str((await answer.json())["value"])
 
         async with session.get(f"{url}/channels") as answer:
-            second = next(
-                channel["id"]
-                for channel in await answer.json()
-                if channel["name"].startswith(f"PJSIP/{extension}-") and channel["id"] != first
-            )
+            own = [one["id"] for one in await answer.json() if one["name"].startswith(f"PJSIP/{extension}-")]
+        second = [channel for channel in own if channel != first][-1]
         dialog = [await about(second, what) for what in ("pjsip,call-id", "pjsip,local_tag", "pjsip,remote_tag")]
     replaces = f"{dialog[0]}%3Bto-tag%3D{dialog[1]}%3Bfrom-tag%3D{dialog[2]}"
     await phone.command("line", "1")

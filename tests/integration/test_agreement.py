@@ -22,7 +22,8 @@ from ctc_ari.log.records import CDR_FILE, CEL_FILE
 from ctc_ari.log.row import Disposition, LogRow
 from ctc_ari.store.pool import connect
 from tests.integration.agreement import TENTH, all_rows, differences, once, quiet, seen_by_asterisk, told_by_asterisk
-from tests.integration.mixed import KEYS, WISHES, Leg, Run, legs_of, mixed
+from tests.integration.mixed import WISHES, Leg, Run, legs_of, mixed
+from tests.integration.mixed_phones import KEYS, keyed, moved
 from tests.receivers import Receiver, receiver, until
 
 CALLS = int(os.environ.get("CTC_MIXED_CALLS", "30"))
@@ -38,11 +39,11 @@ PARALLEL = 12
 async def _calls(run: Run) -> None:
     """All of them, so many at a time, while there is trouble."""
     free = asyncio.Semaphore(PARALLEL)
-    kinds = {4: run.inward, 9: run.inward, 14: run.inward, 2: run.keyed, 7: run.moved}
+    kinds = {4: Run.inward, 9: Run.inward, 14: Run.inward, 2: keyed, 7: moved}
 
     async def one(number: int) -> None:
         async with free:
-            await kinds.get(number % 15, run.outbound)()
+            await kinds.get(number % 15, Run.outbound)(run)
 
     watch = asyncio.create_task(run.watched_over())
     trouble = asyncio.create_task(run.trouble())
@@ -101,7 +102,7 @@ async def _rebuilt(run: Run) -> None:
     try:
         before = await connection.fetch("select * from call_log order by id")
         journal = await connection.fetch("select * from call_journal order by call_id, seq")
-        for _ in range(2):
+        for _ in range(2 if CALLS >= FULL else 1):
             said = await _command(run, "log", "rebuild", "--since", "12h")
             after = await connection.fetch("select * from call_log order by id")
             changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
@@ -114,10 +115,10 @@ async def _rebuilt(run: Run) -> None:
 
 async def _complete(run: Run) -> None:
     """All that Asterisk wrote to its files is in the database, though that was away: to import it adds nothing."""
-    for name in (CEL_FILE, CDR_FILE):
-        file = run.at.folder / "asterisk" / "log" / name
+    files = [run.at.folder / "asterisk" / "log" / name for name in (CEL_FILE, CDR_FILE)]
+    told = await asyncio.gather(*(_command(run, "cdr", "import", str(file)) for file in files))
+    for file, said in zip(files, told, strict=True):
         lines = len(file.read_bytes().splitlines())
-        said = await _command(run, "cdr", "import", str(file))
         assert said == f"{lines:,} lines: 0 records added, {lines:,} known, 0 refused\n"
 
 

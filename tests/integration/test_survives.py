@@ -83,6 +83,7 @@ async def test_killed_during_the_conversation_then_nobody_notices(mortal: Killab
     byes = len(mortal.exchange.agents.byes), len(mortal.exchange.carrier.byes)
     call_id = await mortal.place("a3", number("answers"))
     before = await mortal.until(call_id, "talking")
+    await mortal.written(call_id, "state", "talking")
     await mortal.kill()
     await mortal.start()
     assert await mortal.call(call_id) == before, "the record is what it was"
@@ -99,7 +100,7 @@ async def test_one_side_hangs_up_while_the_service_is_down_then_the_other_is_rel
     mortal: Killable, agent: str, customer: str, by: str
 ) -> None:
     call_id = await mortal.place(agent, number(customer))
-    await mortal.until(call_id, "talking")
+    await mortal.written(call_id, "state", "talking")
     await mortal.kill()
     await asyncio.sleep(1.5)
     await mortal.start()
@@ -111,9 +112,7 @@ async def test_one_side_hangs_up_while_the_service_is_down_then_the_other_is_rel
 
 async def test_killed_while_the_agent_hears_why_then_she_is_released(mortal: Killable) -> None:
     call_id = await mortal.place("a5", number("busy"))
-    await mortal.decided(call_id)
-    #: Some moments later it stands in the database, too.
-    await asyncio.sleep(0.2)
+    await mortal.written(call_id, "end_reason", "customer_busy")
     await mortal.kill()
     await mortal.start()
     call = await mortal.until(call_id, "ended")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import asyncpg
 from msgspec.structs import replace
 
 from ctc_ari.app import service
@@ -190,6 +191,17 @@ class World:
             story = [happening.event for happening in self.heard if happening.call.id == call_id]
             assert time.monotonic() < deadline, f"never {state}: {call['state']}, {call['end_reason']}, {story}"
             await asyncio.sleep(0.02)
+
+    async def written(self, call_id: str, column: str, value: str) -> None:
+        """Wait until the call's row says so: what happened some moments ago may be known to this process only."""
+        deadline = time.monotonic() + 20
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            while await connection.fetchval(f"select {column} from calls where id = $1", call_id) != value:
+                assert time.monotonic() < deadline, f"{column} never became {value}"
+                await asyncio.sleep(0.02)
+        finally:
+            await connection.close()
 
     async def decided(self, call_id: str) -> None:
         """Wait until it is known why the call ends, though somebody may be hearing it yet."""

@@ -45,7 +45,7 @@ def tape(text: str, linkedid: str = CALL_ID, marks: Mapping[str, str] = MappingP
                 exten=DID if channel == "caller" else "1002" if channel == "phone" else "s",
                 context=context,
                 channame=name,
-                appname="Stasis" if kind == "APP_START" else "",
+                appname={"stasis": "Stasis", "dial": "Dial"}.get(event, ""),
                 appdata=data,
                 uniqueid=uniqueid,
                 linkedid=linkedid,
@@ -70,7 +70,7 @@ def _read(event: str, more: list[str]) -> tuple[str, str, str]:
             return "STREAM_BEGIN", '{"class":"default"}', ""
         case "quiet":
             return "STREAM_END", "", ""
-        case "stasis":
+        case "stasis" | "dial":
             return "APP_START", "", ",".join(more)
         case "last":
             return "LINKEDID_END", "", ""

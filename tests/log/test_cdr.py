@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from ctc_ari.log.cdr import is_complete, row_of_records
 from ctc_ari.log.house import house_of, trunk_endpoint
@@ -103,6 +104,14 @@ def test_a_transfer_names_both_agents_and_counts_the_waiting() -> None:
     assert found.agent_email == BOB.email
 
 
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [("38", "failed"), ("17", "agent_busy"), ("16", "completed"), ("38 by customer", "completed")],
+)
+def test_why_the_service_hung_up_is_said_by_the_cause(cause: str, reason: str) -> None:
+    assert story(row(f"{TALK}9.0 customer gone {cause}\n9.0 agent gone 16"))[1:3] == ("answered", reason)
+
+
 def test_an_agent_who_does_not_take_the_customer_back_is_the_reason() -> None:
     left = "6.0 agent gone 16 by agent\n6.0 customer out\n6.5 again starts\n9.0 again gone 19\n9.1 customer gone 16"
     assert story(row(TALK + left)) == ("outbound", "answered", "agent_no_answer", 3.0, 4.1, 3.1)
@@ -121,6 +130,15 @@ def test_a_caller(text: str, expected: tuple[str, str, float, float]) -> None:
     found = row(OFFER + text, CALLER)
     assert story(found)[:5] == ("inbound", *expected)
     assert (found.number, found.did, found.agent_email) == (NUMBER, DID, BOB.email)
+
+
+def test_whom_the_dialplan_rang_is_known_though_phones_share_an_endpoint() -> None:
+    dave = replace(CAROL, email="d@example.com", contact="sip:dave@192.0.2.7", desk_endpoint="1002", extension="1004")
+    house = house_of([dave, *AGENTS], "PJSIP/{number}@trunk", str)
+    rung = "0.0 caller starts\n0.0 caller dial PJSIP/1002/sip:dave@192.0.2.7&PJSIP/web-1004 25\n0.1 bob starts\n"
+    found = row_of_records(CALLER, tape(rung + MEET + "6.0 bob gone 16 by bob\n6.0 caller gone 16", CALLER), [], house)
+    assert found is not None
+    assert (found.agent_email, found.disposition) == (dave.email, "answered")
 
 
 def test_a_call_dialled_on_a_phone_belongs_to_whose_phone_it_is() -> None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from ctc_ari.calls.model import Contact, EndReason
 from ctc_ari.log.merge import completed_by, corrected_by, kept, same
-from ctc_ari.log.row import Disposition, LogAgent, LogRow
+from ctc_ari.log.row import Disposition, LogAgent, LogRow, LogTransfer
 from tests.calls.builders import NOW
 
 ENGINE = LogRow(
@@ -60,12 +60,32 @@ def test_what_a_phone_answered_counts_for_more_than_that_we_gave_up(engine: str,
     assert completed_by(replace(ENGINE, end_reason=EndReason(engine)), seen).end_reason == reason
 
 
-def test_a_row_within_a_few_milliseconds_is_left_as_it_is() -> None:
+def test_times_are_asterisks_and_who_it_was_for_is_what_the_engine_knows() -> None:
     engine = talked(end_reason=EndReason.COMPLETED)
-    assert corrected_by(engine, replace(engine, ended_at=engine.ended_at + 0.01)) == engine
-    later = corrected_by(engine, replace(engine, ended_at=engine.ended_at + 0.2, talk_seconds=4.2))
-    assert later.talk_seconds == 4.2
+    later = corrected_by(engine, replace(engine, ended_at=engine.ended_at + 0.02, talk_seconds=4.02, ended_by="system"))
+    assert (later.talk_seconds, later.ended_at, later.ended_by) == (4.02, engine.ended_at + 0.02, "api")
     assert corrected_by(ENGINE, talked()).disposition == "answered"
+
+
+def test_a_phone_that_hung_up_was_first() -> None:
+    engine = talked()
+    assert corrected_by(engine, replace(engine, ended_by="customer")).ended_by == "customer"
+
+
+def test_a_conversation_that_the_engine_heard_is_one_even_if_the_records_have_a_hole() -> None:
+    engine = talked()
+    assert corrected_by(engine, ENGINE) == engine
+    assert completed_by(engine, ENGINE) == engine
+
+
+def test_a_transfer_that_the_engine_forgot_and_whom_it_reached_come_from_asterisk() -> None:
+    known = LogTransfer(id="t1", mode="blind", to="1002", by="api", state="cancelled", started_at=NOW + 3)
+    seen = replace(known, state="completed")
+    other = replace(known, id="t2", state="failed", reason="busy", started_at=NOW + 4)
+    bob = LogAgent("b@example.com", talked=True)
+    row = completed_by(replace(talked(), transfers=(known,)), talked(transfers=(seen, other), agents=(bob,)))
+    assert row.transfers == (seen, other)
+    assert [(agent.email, agent.talked) for agent in row.agents] == [("a@example.com", False), (bob.email, True)]
 
 
 def test_what_people_wrote_stays_and_what_was_right_is_the_same_row() -> None:

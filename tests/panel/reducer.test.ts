@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { reduce } from '../../ctc_ari/panel/src/core/reducer.ts';
 import { canCall, current, mode, obstacle, silent, unseen } from '../../ctc_ari/panel/src/core/state.ts';
 import { ANNA, a, after, ready, snapshot, told } from './calls.ts';
 
@@ -36,8 +37,10 @@ test('a consultation is shown while it lasts, and not after it', () => {
 
 test('a transfer that begins closes the search for its target', () => {
   const began = a({ ...TALKING, transfer: TRANSFER });
-  const state = after(...ready, told('answered', TALKING), { type: 'screen', screen: 'transfer' }, told('transfer_started', began));
-  assert.equal(state.screen, 'home');
+  const asked = after(...ready, told('answered', TALKING), { type: 'screen', screen: 'transfer' }, { type: 'query', query: 'ben' });
+  assert.deepEqual([asked.screen, asked.query, asked.searching], ['transfer', 'ben', true]);
+  const state = reduce(asked, told('transfer_started', began));
+  assert.deepEqual([state.screen, state.query, state.searching], ['home', '', false]);
 });
 
 test('a snapshot replaces what was believed: a call that ended meanwhile is gone', () => {

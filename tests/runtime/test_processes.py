@@ -83,8 +83,9 @@ async def test_stopping_twice_is_harmless() -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_no_child_outlives_a_parent_that_is_killed(number: signal.Signals) -> None:
     script = """
-import asyncio
+import asyncio, signal
 from ctc_ari.runtime import processes
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start what runs in the background without it
 async def main():
     process = await processes.start(["sleep", "60"])
     print(process.pid, flush=True)

@@ -15,7 +15,7 @@ from ctc_ari.directory import ContactRecord
 from ctc_ari.log.row import LogRow
 from ctc_ari.store.calls import PostgresCallStore
 from ctc_ari.store.contacts import put_contact
-from ctc_ari.store.log import read_rows
+from ctc_ari.store.log import read_rows, tell, was_told
 from ctc_ari.store.log_keeper import LogKeeper, Rebuilt, rebuild
 from ctc_ari.store.pool import Connection, Pool
 from ctc_ari.store.records import add_cdr, add_cel, read_cdr, read_cel
@@ -114,11 +114,21 @@ async def test_a_row_is_told_once_when_it_is_final_and_not_changed_after_that(po
     assert (told[0].call_id, told[0].seq) == (CALL_ID, 1)
     before = await pool.fetch("select * from call_log")
     await saved(pool, database_url, **late)
-    await happened(pool, "12.0 bob starts\n13.0 bob gone 16", CALL_ID)
+    await happened(pool, "15.0 customer gone 16 by customer\n15.0 agent gone 16", CALL_ID)
     await keeper(pool)[0].sweep()
     assert await pool.fetch("select * from call_log") == before
     assert len(told) == await pool.fetchval("select count(*) from call_journal where event = 'call.logged'") == 1
     assert await pool.fetchval("select count(*) from log_due") == 0
+
+
+async def test_a_row_that_was_told_is_not_told_again(pool: Pool, database_url: str) -> None:
+    await saved(pool, database_url, **SEEN)
+    (row,) = await log(pool)
+    async with pool.acquire() as connection:
+        assert not await was_told(connection, row)
+        assert [each.row for each in await tell(connection, row)] == [row]
+        assert await tell(connection, row) == []
+        assert await was_told(connection, row)
 
 
 async def test_what_is_to_be_told_is_in_the_transaction_that_makes_the_row_final(pool: Pool, database_url: str) -> None:

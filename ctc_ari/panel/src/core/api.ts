@@ -45,8 +45,10 @@ export class Api {
     return (await this.#send<{ contacts: Contact[] }>('GET', `contacts?limit=8&q=${encodeURIComponent(query)}`)).contacts;
   }
 
+  /** Everybody without a query. */
   async agents(query: string): Promise<readonly Agent[]> {
-    return (await this.#send<{ agents: Agent[] }>('GET', `agents?limit=6&q=${encodeURIComponent(query)}`)).agents;
+    const wanted = query && `&q=${encodeURIComponent(query)}`;
+    return (await this.#send<{ agents: Agent[] }>('GET', `agents?limit=6${wanted}`)).agents;
   }
 
   /** The newest calls; with `disposition` only those. */

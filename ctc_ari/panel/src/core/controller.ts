@@ -222,7 +222,14 @@ export class Controller {
   search(query: string): void {
     this.#dispatch({ type: 'query', query });
     clearTimeout(this.#searching);
-    if (query.trim()) this.#searching = setTimeout(() => void this.#search(query), SEARCH_PAUSE_MS);
+    // Colleagues stand there before anything is typed: a newcomer knows no names.
+    const wanted = query.trim() !== '' || this.store.state.screen === 'transfer';
+    if (wanted) this.#searching = setTimeout(() => void this.#search(query), SEARCH_PAUSE_MS);
+  }
+
+  chooseTarget(): void {
+    this.#dispatch({ type: 'screen', screen: 'transfer' });
+    this.search('');
   }
 
   saveNotes(): void {
@@ -362,7 +369,10 @@ export class Controller {
   async #search(query: string): Promise<void> {
     const wanted = query.trim();
     // One that cannot be searched hides nothing of the other.
-    const [contacts, agents] = await Promise.all([this.api.contacts(wanted).catch(() => []), this.api.agents(wanted).catch(() => [])]);
+    const [contacts, agents] = await Promise.all([
+      wanted ? this.api.contacts(wanted).catch(() => []) : [],
+      this.api.agents(wanted).catch(() => []),
+    ]);
     const colleagues = agents.filter((agent) => agent.email !== this.store.state.me?.email);
     this.#dispatch({ type: 'found', query, contacts, colleagues });
   }

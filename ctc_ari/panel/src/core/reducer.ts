@@ -109,9 +109,11 @@ function phone(state: State, next: PhoneState, reason: string | null): State {
 /** The answer to a request may come later than what the stream tells of the same call: then the stream is right. */
 function placed(state: State, call: Call): State {
   const told = state.wrapUp?.id === call.id || state.calls.some((each) => each.id === call.id);
-  const cleared: State = { ...state, query: '', found: [], colleagues: [], screen: 'home' };
-  return told || !live(call) ? cleared : withCall({ ...cleared, wrapUp: null }, call);
+  return told || !live(call) ? searched(state) : withCall({ ...searched(state), wrapUp: null }, call);
 }
+
+/** Whoever was looked for has been found. */
+const searched = (state: State): State => ({ ...state, query: '', searching: false, found: [], colleagues: [], screen: 'home' });
 
 /** Wishes that end when the stream tells that it has happened. */
 const FULFILLED: Readonly<Record<string, Wish>> = {
@@ -165,7 +167,8 @@ function logged(state: State, entry: LogEntry): State {
 function withCall(state: State, call: Call): State {
   const known = state.calls.some((each) => each.id === call.id);
   const calls = known ? state.calls.map((each) => (each.id === call.id ? call : each)) : [...state.calls, call];
-  return { ...state, calls, wrapUp: known ? state.wrapUp : null, screen: handing(call) && state.screen === 'transfer' ? 'home' : state.screen };
+  const chosen = handing(call) && state.screen === 'transfer';
+  return { ...(chosen ? searched(state) : state), calls, wrapUp: known ? state.wrapUp : null };
 }
 
 /** Somebody else's turn: it rings at the next agent of the route. */

@@ -68,7 +68,7 @@ export function talking(view: View, call: Call): TemplateResult {
   if (state.screen === 'keypad') return keypad(view);
   const busy = (wish: Wish): boolean => state.pending.includes(wish);
   const off = state.link !== 'open';
-  const show = (screen: 'keypad' | 'transfer') => () => does.store.dispatch({ type: 'screen', screen });
+  const dial = () => does.store.dispatch({ type: 'screen', screen: 'keypad' });
   const time = html`<span class="time tabular" role="timer" aria-label=${say.text('duration')}>${duration(between(call.answered_at, now))}</span>`;
   const badges = html`<div class="badges">
     ${call.held ? html`<span class="badge warn">${icon('pause')}${say.text('held')}</span>` : nothing}
@@ -81,8 +81,8 @@ export function talking(view: View, call: Call): TemplateResult {
     <div class="controls">
       ${control({ disabled: off, id: 'mute', symbol: call.muted ? 'microphoneOff' : 'microphone', label: say.text(call.muted ? 'unmute' : 'mute'), on: call.muted, busy: busy('mute'), press: () => does.toggle('mute') })}
       ${control({ disabled: off, id: 'hold', symbol: call.held ? 'play' : 'pause', label: say.text(call.held ? 'resume' : 'hold'), on: call.held, busy: busy('hold'), press: () => does.toggle('hold') })}
-      ${control({ disabled: off, id: 'keypad', symbol: 'keypad', label: say.text('keypad'), press: show('keypad') })}
-      ${control({ disabled: off, id: 'transfer', symbol: 'transfer', label: say.text('transfer'), busy: busy('transfer'), press: show('transfer') })}
+      ${control({ disabled: off, id: 'keypad', symbol: 'keypad', label: say.text('keypad'), press: dial })}
+      ${control({ disabled: off, id: 'transfer', symbol: 'transfer', label: say.text('transfer'), busy: busy('transfer'), press: () => does.chooseTarget() })}
       ${control({ disabled: off, id: 'recording', symbol: call.recording ? 'stop' : 'record', label: say.text(call.recording ? 'stopRecording' : 'record'), on: call.recording, stop: true, busy: busy('recording'), press: () => does.toggle('recording') })}
       ${control({ disabled: off, id: 'device', symbol: call.device === 'web' ? 'desk' : 'computer', label: say.text(call.device === 'web' ? 'moveToDesk' : 'moveToWeb'), busy: busy('device'), press: () => does.choose(call.device === 'web' ? 'desk' : 'web') })}
     </div>
