@@ -204,13 +204,14 @@ async def test_the_account_stays_for_whoever_has_a_ticket(
 async def test_an_account_that_is_being_removed_is_made_again_for_whoever_comes_back(
     line: aiohttp.ClientWebSocketResponse, client: Client, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    removing, slowly = asyncio.Event(), asyncio.Event()
+    removing, slowly, removed = asyncio.Event(), asyncio.Event(), asyncio.Event()
     remove = world.web_phones.dismiss
 
     async def dismiss(name: str) -> None:
         removing.set()
         await slowly.wait()
         await remove(name)
+        removed.set()
 
     monkeypatch.setattr(world.web_phones, "dismiss", dismiss)
     await line.close()
@@ -218,6 +219,7 @@ async def test_an_account_that_is_being_removed_is_made_again_for_whoever_comes_
     coming = asyncio.create_task(ticket(client))
     await asyncio.wait([coming], timeout=0.05)
     slowly.set()
+    await removed.wait()
     made = await coming
     assert world.web_phones.passwords.get("web-1001") == made["password"]
 
