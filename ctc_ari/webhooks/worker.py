@@ -29,8 +29,9 @@ MOST_CALLS, MOST_WAITING = 32, 128
 POLL_SECONDS = 1.0
 #: Seconds in which results are gathered before they are written.
 GATHER_SECONDS = 0.05
-#: Seconds that a claim lasts, and so many before its end nothing more is sent by it.
-LEASE_SECONDS, LEASE_MARGIN = 120.0, 30.0
+#: Seconds that a claim lasts, and so many before its end nothing more is sent by it; what a killed service had claimed
+#: is late by as much.
+LEASE_SECONDS, LEASE_MARGIN = 60.0, 15.0
 #: Failures one after another before a receiver is left alone for a while, and for how many seconds: 1, 2, 4, …
 FAILURES, LONGEST_PAUSE = 3, 60.0
 #: The receiver says that it wants no more (RFC 9110, 15.5.11).
