@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ctc_ari.calls.ids import is_call_id
 from ctc_ari.calls.model import EndedBy, EndReason
 from ctc_ari.calls.outcomes import agent_outcome, customer_outcome
-from ctc_ari.log.handed import agent_of, has_met, transfers_of
+from ctc_ari.log.handed import agent_of, has_met, over_at, transfers_of
 from ctc_ari.log.legs import CLEARED, ChannelStory, Span, overlap, stories
 from ctc_ari.log.marks import ended_by_cause
 from ctc_ari.log.pairs import row_of_pairs
@@ -59,7 +59,7 @@ def _outbound(
     ended_at = max(ends, default=max(channel.started_at for channel in known))
     answered_at = customer.answered_at if customer else None
     if customer and answered_at is not None:
-        ended_at = customer.left_at or ended_at
+        ended_at = over_at(customer, ours) or ended_at
         reason = _why_over(customer, ours)
     else:
         reason = _why_not(agent, customer)
@@ -133,7 +133,7 @@ def _inbound(linkedid: str, caller: ChannelStory, phones: list[ChannelStory], ho
     if answered_at is not None and caller.answered_at is not None:
         #: She hears the agent when she is told that she was answered.
         answered_at = max(answered_at, caller.answered_at)
-    ended_at = caller.left_at or max([caller.started_at, *(phone.ended_at or 0.0 for phone in phones)])
+    ended_at = over_at(caller, phones) or max([caller.started_at, *(phone.ended_at or 0.0 for phone in phones)])
     if answered_at is not None:
         reason = _why_over(caller, phones)
     elif said := _said(caller, of_agents=True):

@@ -9,7 +9,7 @@ from ctc_ari.calls.outcomes import transfer_outcome
 from ctc_ari.log.legs import CLEARED, ChannelStory
 from ctc_ari.log.row import House, LogAgent, LogTransfer
 
-__all__ = ["agent_of", "has_met", "transfers_of"]
+__all__ = ["agent_of", "has_met", "over_at", "transfers_of"]
 
 #: One who is released leaves the bridge a moment after another one has come into it, or before.
 _MOMENT = 0.05
@@ -28,6 +28,14 @@ def has_met(channel: ChannelStory, customer: ChannelStory) -> bool:
     """Whether they were connected; in a consultation they pass each other when one of them is led out."""
     passing = _MOMENT if channel.marks.part == "target" and channel.marks.mode == "attended" else 0.0
     return any(until - since > passing for since, until in channel.together(customer))
+
+
+def over_at(customer: ChannelStory, ours: Sequence[ChannelStory]) -> float | None:
+    """When it was over for the customer, who waits outside the bridge while a blind transfer's target is rung."""
+    left = customer.left_at
+    rung = (one for one in ours if one.marks.part == "target" and one.marks.mode == "blind")
+    waits = left is not None and any(one.started_at <= left < _ends(one) and not has_met(one, customer) for one in rung)
+    return customer.ended_at if waits else left
 
 
 def transfers_of(customer: ChannelStory, ours: Sequence[ChannelStory], house: House) -> tuple[LogTransfer, ...]:

@@ -79,10 +79,12 @@ class ChannelStory(msgspec.Struct, kw_only=True):
     def left_at(self) -> float | None:
         """When it was over for whoever was there.
 
-        Asterisk takes a phone that hung up out of its bridge at once, and removes its channel in its own time.
+        Asterisk takes a phone that hung up out of its bridge at once, and removes its channel in its own time. For one
+        that was led out to wait, music begins there.
         """
         left = max((until for _, until in self.in_bridges), default=0.0)
-        if self.ended_at is None or not self.hung_up_itself or self.ended_at - left > _REMOVAL:
+        waits = any(since >= left for since, _ in self.music)
+        if self.ended_at is None or not self.hung_up_itself or waits or self.ended_at - left > _REMOVAL:
             return self.ended_at
         return left
 

@@ -74,3 +74,9 @@ def test_a_supervisor_has_no_part_in_the_call() -> None:
     found = row(f"6.0 bob starts\n7.0 bob answers\n7.0 bob in b\n8.0 bob gone 16{END}", "part=supervisor;")
     assert [agent.email for agent in found.agents] == [ALICE.email]
     assert found.transfers == ()
+
+
+@pytest.mark.parametrize(("text", "mark"), [(RINGS, BLIND), (CONSULTS, ATTENDED)])
+def test_a_customer_who_hangs_up_soon_after_being_led_out_had_waited_until_then(text: str, mark: str) -> None:
+    found = row(f"{text}6.2 customer gone 16 by customer\n6.2 agent gone 16\n6.2 bob gone 16", mark)
+    assert (round(found.talk_seconds, 3), round(found.hold_seconds, 3)) == (1.2, 0.2)
