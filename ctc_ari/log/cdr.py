@@ -311,7 +311,7 @@ def _agents(
         agent = agent_of(channel, house)
         if agent is None:
             continue
-        met = customer is not None and (channel is customer or has_met(channel, customer))
+        met = customer is not None and (channel is customer or has_met(channel, customer, ours))
         key = agent.email or agent.extension or channel.endpoint
         talked = (answered_at is not None and met) or (key in found and found[key].talked)
         found[key] = LogAgent(agent.email, agent.name, agent.extension, talked)

@@ -24,17 +24,26 @@ def agent_of(channel: ChannelStory, house: House) -> Agent | None:
     return house.agent(channel.dialled_as) or house.agent(channel.endpoint) or house.agent(channel.number)
 
 
-def has_met(channel: ChannelStory, customer: ChannelStory) -> bool:
-    """Whether they were connected; in a consultation they pass each other when one of them is led out."""
+def has_met(channel: ChannelStory, customer: ChannelStory, ours: Sequence[ChannelStory]) -> bool:
+    """Whether they were connected.
+
+    In a consultation they pass each other when one of them is led out; who was left with nobody else was connected.
+    """
     passing = _MOMENT if channel.marks.part == "target" and channel.marks.mode == "attended" else 0.0
-    return any(until - since > passing for since, until in channel.together(customer))
+    others = [span for one in ours if one not in (channel, customer) for span in one.in_bridges]
+    return any(
+        until - since > passing or not any(came < until < left for came, left in others)
+        for since, until in channel.together(customer)
+    )
 
 
 def over_at(customer: ChannelStory, ours: Sequence[ChannelStory]) -> float | None:
     """When it was over for the customer, who waits outside the bridge while a blind transfer's target is rung."""
     left = customer.left_at
     rung = (one for one in ours if one.marks.part == "target" and one.marks.mode == "blind")
-    waits = left is not None and any(one.started_at <= left < _ends(one) and not has_met(one, customer) for one in rung)
+    waits = left is not None and any(
+        one.started_at <= left < _ends(one) and not has_met(one, customer, ours) for one in rung
+    )
     return customer.ended_at if waits else left
 
 
@@ -45,7 +54,7 @@ def transfers_of(customer: ChannelStory, ours: Sequence[ChannelStory], house: Ho
 
 
 def _transfer(target: ChannelStory, customer: ChannelStory, ours: Sequence[ChannelStory], house: House) -> LogTransfer:
-    state, reason, ended_at = _outcome(target, customer)
+    state, reason, ended_at = _outcome(target, customer, ours)
     mode = "blind" if target.marks.mode == "blind" or not _consulted(target, customer, ours) else "attended"
     agent = agent_of(target, house)
     return LogTransfer(
@@ -81,9 +90,11 @@ def _ends(channel: ChannelStory) -> float:
     return channel.ended_at or float("inf")
 
 
-def _outcome(target: ChannelStory, customer: ChannelStory) -> tuple[str, str | None, float | None]:
+def _outcome(
+    target: ChannelStory, customer: ChannelStory, ours: Sequence[ChannelStory]
+) -> tuple[str, str | None, float | None]:
     """State, reason, and when that was."""
-    if has_met(target, customer):
+    if has_met(target, customer, ours):
         return "completed", None, target.together(customer)[-1][0]
     if target.hung_up_itself and target.answered_at is not None:
         return "failed", "hangup", target.ended_at

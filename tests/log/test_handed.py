@@ -40,6 +40,16 @@ def row(text: str, mark: str) -> LogRow:
         (f"{RINGS}9.0 bob gone 16{BACK}\n9.0 agent in b", BLIND, ("blind", "cancelled")),
         (f"{CONSULTS}8.0 bob answers{BACK}", ATTENDED, ("attended", "completed")),
         (f"{CONSULTS}8.0 bob answers{BACK}\n9.01 bob gone 16", ATTENDED, ("attended", "cancelled")),
+        (
+            f"{CONSULTS}8.0 bob answers{BACK}\n9.01 agent gone 16\n9.04 customer gone 16",
+            ATTENDED,
+            ("attended", "completed"),
+        ),
+        (
+            f"{CONSULTS}8.0 bob answers\n9.0 agent gone 16{BACK}\n9.04 customer gone 16",
+            ATTENDED,
+            ("attended", "completed"),
+        ),
         (f"{CONSULTS}8.0 bob answers\n9.0 bob gone 16 by bob{BACK}", ATTENDED, ("attended", "failed", "hangup")),
         (f"{CONSULTS}9.0 bob gone 21 by bob{BACK}", ATTENDED, ("attended", "failed", "rejected")),
         (f"{CONSULTS}6.01 bob gone 17 by bob{BACK}", ATTENDED, ("attended", "failed", "busy")),
