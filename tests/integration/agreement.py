@@ -125,8 +125,17 @@ def _unseen(row: LogRow, seen: LogRow) -> list[LogTransfer]:
 
 
 def _handed(transfers: Iterable[LogTransfer]) -> list[tuple[str | None, ...]]:
+    """Whether one that came to nothing had been left to the customer by then is a matter of milliseconds at times."""
     return [
-        (each.id, each.mode, each.to, each.by, each.state, each.reason, each.agent.email if each.agent else None)
+        (
+            each.id,
+            each.mode if each.state == "completed" else None,
+            each.to,
+            each.by,
+            each.state,
+            each.reason,
+            each.agent.email if each.agent else None,
+        )
         for each in transfers
     ]
 
