@@ -21,6 +21,7 @@ from ctc_ari.ari.messages import (
     Event,
     Info,
     RestResponse,
+    UserEvent,
     Variable,
     decode_event,
     observe,
@@ -47,6 +48,8 @@ KEEPALIVE_SECONDS = 10.0
 RECORDING_PART = 64 * 1024
 #: A long recording takes its time, but not without a byte.
 RECORDING_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=10.0)
+#: Seconds until an event that we sent ourselves has to be heard.
+ECHO_SECONDS = 1.0
 RETRY_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0)
 #: How often the owner of the application gives a sign of life, how often one who stands by looks for it, and how many
 #: looks in vain make him the next owner.
@@ -83,6 +86,8 @@ class Gateway:
         self._connections = 0
         #: The owner's sign of life as last seen while standing by, and how often it was looked for in vain since.
         self._sign, self._looks = "", 0
+        #: Set when an event comes back that we sent ourselves.
+        self._echo = asyncio.Event()
         #: Events that came in while the snapshot was being taken; None: they are told at once.
         self._early: list[Event] | None = None
         #: Why calls cannot be placed, in words for an admin; None: they can.
@@ -233,11 +238,26 @@ class Gateway:
         return self._looks < LOOKS_IN_VAIN
 
     async def _live(self, transport: Transport) -> None:
-        """Show others that the application has an owner."""
+        """Show others that the application has an owner, and see that events come."""
         while True:
             sign = (("variable", _life_of(self.app)), ("value", secrets.token_hex(8)))
             await _ask(transport, Rest("POST", "asterisk/variable", sign))
             await asyncio.sleep(LIFE_SECONDS)
+            await self._hear_ourselves(transport)
+
+    async def _hear_ourselves(self, transport: Transport) -> None:
+        """Send an event and wait until it is heard. Raises AriFailed.
+
+        When a connection begins at the very moment at which the one before ends, Asterisk may leave the application
+        closed: requests are answered as ever, and no event comes.
+        """
+        self._echo.clear()
+        await _ask(transport, Rest("POST", f"events/user/{_ECHO}", (("application", self.app),)))
+        try:
+            async with asyncio.timeout(ECHO_SECONDS):
+                await self._echo.wait()
+        except TimeoutError as error:
+            raise AriFailed(_DEAF) from error
 
     async def _serve(self, socket: EventSocket, http: HttpTransport, *, over_socket: bool) -> None:
         self._early = []
@@ -273,6 +293,8 @@ class Gateway:
                 self._over_socket.receive(event)
         elif isinstance(event, ApplicationReplaced):
             raise AriFailed(_REPLACED)
+        elif isinstance(event, UserEvent):
+            self._echo.set()
         elif event is not None and self._early is not None:
             self._early.append(event)
         elif event is not None:
@@ -282,6 +304,7 @@ class Gateway:
         """Take a snapshot, reconcile with it, then tell what happened while it was being taken."""
         allowed = [{"type": name} for name in ALLOWED_EVENTS]
         await _ask(transport, Rest("PUT", f"applications/{self.app}/eventFilter", (), {"allowed": allowed}))
+        await self._hear_ourselves(transport)
         info = msgspec.json.decode(await _ask(transport, Rest("GET", "asterisk/info")), type=Info)
         channels = msgspec.json.decode(await _ask(transport, Rest("GET", "channels")), type=list[Channel])
         bridges = msgspec.json.decode(await _ask(transport, Rest("GET", "bridges")), type=list[Bridge])
@@ -307,6 +330,9 @@ def _life_of(app: str) -> str:
     return f"CTC_ALIVE_{app}"
 
 
+#: The name of the event that we send to ourselves.
+_ECHO = "ctc-echo"
+_DEAF = "Asterisk answers, and sends no events; the connection is made again"
 _NOBODY = "ARI cannot be reached; is Asterisk running, and is asterisk.nodes[].ari_url right?"
 _REPLACED = "another service took this application over; stop it, or give this one another `asterisk.app`"
 

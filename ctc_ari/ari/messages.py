@@ -24,6 +24,7 @@ __all__ = [
     "Event",
     "Info",
     "RestResponse",
+    "UserEvent",
     "Variable",
     "decode_event",
     "observe",
@@ -151,6 +152,10 @@ class ApplicationReplaced(msgspec.Struct, frozen=True, tag=True):
     application: str = ""
 
 
+class UserEvent(msgspec.Struct, frozen=True, tag="ChannelUserevent"):
+    """What was sent with `POST /events/user/{eventName}`, by us."""
+
+
 class RestResponse(msgspec.Struct, frozen=True, tag="RESTResponse"):
     """The answer to a request sent over the event socket (Asterisk 22.4 and later)."""
 
@@ -171,6 +176,7 @@ Event = (
     | ChannelUnhold
     | ChannelTransfer
     | ApplicationReplaced
+    | UserEvent
     | RestResponse
 )
 
@@ -183,6 +189,7 @@ ALLOWED_EVENTS = (
     "ChannelUnhold",
     "ChannelTransfer",
     "ApplicationReplaced",
+    "ChannelUserevent",
     "RESTResponse",
 )
 

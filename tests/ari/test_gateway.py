@@ -229,6 +229,22 @@ async def test_it_takes_over_the_calls_that_another_service_leaves_behind(
 
 
 @BOTH
+async def test_a_connection_on_which_no_events_come_any_more_is_made_again(pbx: Pbx, transport: str) -> None:
+    """As when it began at the very moment at which the one before ended."""
+    app = f"deaf{transport}"
+    call = call_of(app, pbx.phone)
+    async with gateway(named(pbx, app, transport=transport)) as at:
+        await at.connected()
+        assert await perform(at, call, CreateLeg("customer")) == [200]
+        only_answers = {"allowed": [{"type": "RESTResponse"}]}
+        await ask(pbx, "PUT", f"applications/{app}/eventFilter", json=only_answers)
+        await at.until(lambda: len(at.snapshots) == 2)
+        await at.connected()
+        assert await perform(at, call, HangUpLeg("customer")) == [204]
+        await at.until(lambda: gone(at) == [f"{call.id}.c"])
+
+
+@BOTH
 async def test_asterisk_crashes_and_starts_again_then_it_is_a_new_one(pbx: Pbx, transport: str) -> None:
     app = f"crash{transport}"
     async with gateway(named(pbx, app, transport=transport)) as at:
