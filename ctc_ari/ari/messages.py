@@ -13,7 +13,7 @@ import msgspec
 from ctc_ari.calls.ids import belongs_to
 from ctc_ari.calls.inputs import LegAnswered, LegGone, LegHeld, LegReady, LegRinging
 from ctc_ari.calls.model import LegStage, owner_of
-from ctc_ari.calls.ports import Arrived, DialAnswered, Heard, Referred
+from ctc_ari.calls.ports import Arrived, DialAnswered, Heard, Left, Referred
 
 __all__ = [
     "ALLOWED_EVENTS",
@@ -103,6 +103,10 @@ class StasisStart(msgspec.Struct, frozen=True, tag=True):
     args: tuple[str, ...] = ()
 
 
+class StasisEnd(msgspec.Struct, frozen=True, tag=True):
+    channel: Channel
+
+
 class ChannelHold(msgspec.Struct, frozen=True, tag=True):
     channel: Channel
 
@@ -170,6 +174,7 @@ class _Other(msgspec.Struct, frozen=True):
 
 Event = (
     StasisStart
+    | StasisEnd
     | ChannelDestroyed
     | Dial
     | ChannelHold
@@ -183,6 +188,7 @@ Event = (
 #: What `PUT /applications/{app}/eventFilter` lets through; without RESTResponse no answer would ever arrive.
 ALLOWED_EVENTS = (
     "StasisStart",
+    "StasisEnd",
     "ChannelDestroyed",
     "Dial",
     "ChannelHold",
@@ -222,6 +228,8 @@ def to_input(event: Event) -> tuple[str, Heard] | None:
             return peer.id, DialAnswered()
         case ChannelDestroyed(channel, cause, tech_cause):
             return channel.id, LegGone("", cause or None, tech_cause or None)
+        case StasisEnd(channel):
+            return channel.id, Left()
         case ChannelHold(channel):
             return channel.id, LegHeld("", True)
         case ChannelUnhold(channel):

@@ -18,6 +18,7 @@ from ctc_ari.calls.inputs import (
     HangUp,
     Input,
     LegAnswered,
+    LegGone,
     LegReady,
     LegRinging,
     MoveTo,
@@ -42,6 +43,7 @@ from ctc_ari.calls.ports import (
     CallStore,
     DialAnswered,
     Heard,
+    Left,
     Listener,
     Referred,
     Snapshot,
@@ -69,6 +71,8 @@ __all__ = ["Desk"]
 log = structlog.get_logger(__name__)
 
 HOUSEKEEPING_SECONDS = 10.0
+#: Seconds after which a channel that left the application is gone, though nobody said so.
+GONE_SECONDS = 0.5
 #: Seconds an answer of Asterisk may be overdue before new calls are refused, so that those it has do not suffer.
 MOST_BEHIND = 0.25
 
@@ -271,10 +275,20 @@ class Desk:
             case DialAnswered():
                 if role in ("customer", "target"):
                     self._driver.enqueue(entry, LegAnswered(role))
+            case Left():
+                self._loop.call_later(GONE_SECONDS, self._has_left, channel)
             case Referred():
                 self._driver.enqueue(entry, self._reception.referral(entry.call, role, heard, self._clock()))
             case _:
                 self._driver.enqueue(entry, replace(heard, role=role))
+
+    def _has_left(self, channel: str) -> None:
+        """Nobody may wait for one who hung up, should Asterisk not say that the channel is gone."""
+        entry = self._roster.get(self._roster.call_of(channel))
+        role = entry.call.role_of(channel) if entry else None
+        if entry and role and entry.call.leg(role).exists:
+            log.warning("left and never said to be gone", call=entry.call.id, role=role)
+            self._driver.enqueue(entry, LegGone(role))
 
     def feed(self, call_id: str, happened: Input) -> None:
         """Handle an input, after those of this call that are being handled already."""

@@ -20,6 +20,7 @@ __all__ = [
     "Feed",
     "Happening",
     "Heard",
+    "Left",
     "Listener",
     "Logged",
     "Referred",
@@ -109,8 +110,12 @@ class DialAnswered(msgspec.Struct, frozen=True):
     """A dialled channel was answered; one that was originated comes to the application a moment later."""
 
 
+class Left(msgspec.Struct, frozen=True):
+    """A channel has left the application; right after that it is told that the channel is gone, and why."""
+
+
 #: What a channel can tell; an input's role is filled in by the desk, which knows whose channel it is.
-Heard = Input | Arrived | Referred | DialAnswered
+Heard = Input | Arrived | Referred | DialAnswered | Left
 
 
 class Snapshot(msgspec.Struct, frozen=True):

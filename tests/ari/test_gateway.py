@@ -16,7 +16,7 @@ from ctc_ari.calls.effects import CreateBridge, CreateLeg, DestroyBridge, HangUp
 from ctc_ari.calls.ids import new_call_id
 from ctc_ari.calls.inputs import LegGone, LegReady
 from ctc_ari.calls.model import Call, Leg, LegStage, bridge_id, channel_id
-from ctc_ari.calls.ports import NOT_SENT, Snapshot, Telephony
+from ctc_ari.calls.ports import NOT_SENT, Left, Snapshot, Telephony
 from ctc_ari.errors import AsteriskUnreachable, RecordingNotFound
 from tests.ari.conftest import Pbx, Watched, gateway, named
 from tests.calls.builders import NOW, a_call
@@ -86,6 +86,7 @@ async def test_it_connects_compares_and_carries_out_requests_in_order(pbx: Pbx, 
         assert await perform(at, call, Originate(25), CreateLeg("customer")) == [409, 409]
         assert await perform(at, call, HangUpLeg("customer"), HangUpLeg("agent"), DestroyBridge()) == [204, 204, 204]
         await at.until(lambda: gone(at) == [call.id, f"{call.id}.c"])
+        assert (f"{call.id}.c", Left()) in at.inputs
         assert await perform(at, call, HangUpLeg("agent"), DestroyBridge()) == [404, 404]
         #: By which the engine knows that a caller left before it could ask to be told.
         assert await perform(at, call, Watch("customer")) == [422]

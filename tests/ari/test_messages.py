@@ -97,7 +97,9 @@ def test_garbage_is_an_error(garbage: bytes) -> None:
 
 def test_every_kind_that_is_read_is_let_through() -> None:
     read = {event["type"] for name, event in EVENTS.items() if name != "of_no_use"}
-    assert read | {"ChannelHold", "ChannelUnhold", "ChannelTransfer", "ChannelUserevent"} == set(ALLOWED_EVENTS)
+    assert read | {"StasisEnd", "ChannelHold", "ChannelUnhold", "ChannelTransfer", "ChannelUserevent"} == set(
+        ALLOWED_EVENTS
+    )
 
 
 def channels() -> list[Channel]:

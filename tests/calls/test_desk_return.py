@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
+from ctc_ari.calls import desk
 from ctc_ari.calls.commands import PlaceCall
 from ctc_ari.calls.ids import new_call_id
 from ctc_ari.calls.inputs import (
@@ -18,12 +19,12 @@ from ctc_ari.calls.inputs import (
     LegReady,
 )
 from ctc_ari.calls.model import Agent, Call, EndReason, LegStage, Phase, bridge_id, channel_id
-from ctc_ari.calls.ports import Snapshot
+from ctc_ari.calls.ports import Left, Snapshot
 from ctc_ari.errors import (
     AgentBusy,
 )
 from tests.calls.builders import ALICE, BOB, NOW, a_call_in
-from tests.calls.room import CLICK, NUMBER, OTHER, Room, turns
+from tests.calls.room import CLICK, NUMBER, OTHER, Room, consulting, turns
 
 # coming back
 
@@ -129,3 +130,28 @@ async def test_a_mistake_in_one_call_hurts_neither_another_nor_its_own_next_inpu
     for call_id in (other, hurt):
         room.desk.feed(call_id, LegAnswered("customer"))
         assert (await room.desk.find(call_id)).phase is Phase.TALKING
+
+
+# what Asterisk does not say
+
+
+@pytest.mark.parametrize("gone", ["agent", "customer"])
+async def test_one_who_left_is_gone_though_asterisk_never_says_so(
+    room: Room, monkeypatch: pytest.MonkeyPatch, gone: Literal["agent", "customer"]
+) -> None:
+    monkeypatch.setattr(desk, "GONE_SECONDS", 0.0)
+    call_id = await room.call_in(Phase.TALKING)
+    room.desk.hear(channel_id(call_id, gone), Left())
+    await turns()
+    call = await room.desk.find(call_id)
+    assert (call.phase, call.end_reason, call.ended_by) == (Phase.ENDING, EndReason.COMPLETED, gone)
+
+
+async def test_one_who_left_and_is_said_to_be_gone_counts_once(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "GONE_SECONDS", 0.0)
+    call_id = await consulting(room)
+    target = f"{call_id}.x001"
+    room.desk.hear(target, Left())
+    room.desk.hear(target, LegGone("", 16))
+    await turns()
+    assert (await room.desk.find(call_id)).phase is Phase.TALKING
