@@ -172,6 +172,8 @@ class Desk:
             raise WrongState
         if TABLE[entry.call.phase, type(wish)] is refuse:
             raise WrongState
+        if not self._telephony.connected:
+            raise AsteriskUnreachable
         waiting = Wish(refused)
         self._driver.enqueue(entry, wish, waiting)
         await waiting.done

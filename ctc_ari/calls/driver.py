@@ -16,7 +16,7 @@ from ctc_ari.calls.inputs import DeadlinePassed, Input, LegDialed, RequestFailed
 from ctc_ari.calls.model import Call, EndReason, Phase
 from ctc_ari.calls.numbers import mask
 from ctc_ari.calls.ports import NOT_SENT, CallStore, Happening, Listener, Telephony
-from ctc_ari.calls.requests import as_of_now, removes
+from ctc_ari.calls.requests import as_of_now, is_made_up_for, removes
 from ctc_ari.calls.roster import Roster
 from ctc_ari.errors import AgentOffline, AsteriskUnreachable, CallFailed, CtcError
 
@@ -156,6 +156,8 @@ class Driver:
             if isinstance(about, Originate):
                 self.feed(call_id, LegDialed(about.role))
             return
+        if status == NOT_SENT and is_made_up_for(about):
+            status = None
         log.debug("refused", call=call_id, request=type(request).__name__, status=status)
         self.feed(call_id, RequestFailed(about, status))
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from ctc_ari.calls.effects import DestroyBridge, HangUpLeg, RecordBridge, Recording, Request, StopRingback
+from ctc_ari.calls.effects import (
+    BridgeLegs,
+    CreateBridge,
+    CreateLeg,
+    DestroyBridge,
+    HangUpLeg,
+    RecordBridge,
+    Recording,
+    Request,
+    StopRingback,
+)
 from ctc_ari.calls.model import Call, Role
 
-__all__ = ["as_of_now", "removes"]
+__all__ = ["as_of_now", "is_made_up_for", "removes"]
 
 
 def as_of_now(request: Request, then: Call, now: Call) -> Request | None:
@@ -30,3 +40,8 @@ def removes(request: Request) -> bool:
             return True
         case _:
             return False
+
+
+def is_made_up_for(request: Request) -> bool:
+    """What is asked for again when the connection is back, so that nobody is cut off because it was lost just now."""
+    return isinstance(request, CreateBridge | CreateLeg | BridgeLegs)

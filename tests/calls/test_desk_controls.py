@@ -14,6 +14,7 @@ from ctc_ari.calls.effects import (
     RecordBridge,
 )
 from ctc_ari.calls.inputs import (
+    CompleteTransfer,
     LegAnswered,
     LegGone,
     LegReady,
@@ -32,7 +33,7 @@ from ctc_ari.errors import (
     CtcError,
     WrongState,
 )
-from tests.calls.room import CLICK, Opener, Room, turns
+from tests.calls.room import CLICK, Opener, Room, consulting, turns
 
 # hanging up
 
@@ -135,6 +136,15 @@ async def test_a_control_that_failed_says_so_and_the_call_is_as_before_unless_it
     call = await room.desk.find(call_id)
     assert (call.held, call.phase) == (held, Phase.TALKING)
     assert room.events(call_id)[-1] == ("call.held" if held else "call.resumed")
+
+
+async def test_without_a_connection_nothing_is_begun_and_the_call_is_as_before(room: Room) -> None:
+    call_id = await consulting(room)
+    before = await room.desk.find(call_id)
+    room.telephony.connected = False
+    with pytest.raises(AsteriskUnreachable):
+        await room.desk.control(call_id, CompleteTransfer())
+    assert await room.desk.find(call_id) == before
 
 
 async def test_half_a_hold_that_failed_is_told_though_the_other_half_worked(room: Room) -> None:

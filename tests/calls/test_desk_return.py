@@ -11,18 +11,18 @@ from structlog.testing import capture_logs
 
 from ctc_ari.calls import desk
 from ctc_ari.calls.commands import PlaceCall
+from ctc_ari.calls.effects import BridgeLegs, CreateBridge, CreateLeg, Request
 from ctc_ari.calls.ids import new_call_id
 from ctc_ari.calls.inputs import (
+    CompleteTransfer,
     Input,
     LegAnswered,
     LegGone,
     LegReady,
 )
 from ctc_ari.calls.model import Agent, Call, EndReason, LegStage, Phase, bridge_id, channel_id
-from ctc_ari.calls.ports import Left, Snapshot
-from ctc_ari.errors import (
-    AgentBusy,
-)
+from ctc_ari.calls.ports import NOT_SENT, Left, Snapshot
+from ctc_ari.errors import AgentBusy, AsteriskUnreachable
 from tests.calls.builders import ALICE, BOB, NOW, a_call_in
 from tests.calls.room import CLICK, NUMBER, OTHER, Room, consulting, turns
 
@@ -130,6 +130,27 @@ async def test_a_mistake_in_one_call_hurts_neither_another_nor_its_own_next_inpu
     for call_id in (other, hurt):
         room.desk.feed(call_id, LegAnswered("customer"))
         assert (await room.desk.find(call_id)).phase is Phase.TALKING
+
+
+@pytest.mark.parametrize("asked", [CreateBridge, CreateLeg, BridgeLegs])
+async def test_a_connection_that_is_lost_at_any_moment_of_a_call_s_beginning_ends_nothing(
+    room: Room, asked: type[Request]
+) -> None:
+    room.telephony.status = {asked: NOT_SENT}
+    call_id = (await room.desk.place(CLICK)).call.id
+    await turns()
+    room.desk.hear(channel_id(call_id, "agent"), LegAnswered(""))
+    await turns()
+    assert (await room.desk.find(call_id)).live
+
+
+async def test_a_connection_that_is_lost_while_a_transfer_is_completed_ends_nothing(room: Room) -> None:
+    call_id = await consulting(room)
+    room.telephony.status = {BridgeLegs: NOT_SENT}
+    with pytest.raises(AsteriskUnreachable):
+        await room.desk.control(call_id, CompleteTransfer())
+    await turns()
+    assert [call.phase for call in room.desk.live()] == [Phase.TALKING]
 
 
 # what Asterisk does not say

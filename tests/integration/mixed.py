@@ -104,7 +104,7 @@ class Run:
         kind = self.chance.choices(list(PHONES), weights=[10, 3, 2, 1, 1, 1])[0]
         agent = await self.agents[kind].get()
         try:
-            call_id = await self.place(agent, self.chance.choice(list(CUSTOMERS)))
+            call_id = await self.place(agent, self.chance.choices(list(CUSTOMERS), weights=[6, 1, 1, 1, 1, 2, 2, 1])[0])
             if call_id:
                 self.placed += 1
                 await self._talk(call_id)
@@ -125,6 +125,8 @@ class Run:
 
     async def _talk(self, call_id: str) -> None:
         path = f"/api/v1/calls/{call_id}"
+        if self.chance.random() < 0.7:
+            await self._answered(path)
         await asyncio.sleep(self.chance.uniform(0.05, 1.5))
         wish = self.chance.choice(WISHES)
         self.done[wish] += 1
@@ -149,6 +151,14 @@ class Run:
             case "listen":
                 await self._listen(path)
         await asyncio.sleep(self.chance.uniform(0.0, 1.0))
+
+    async def _answered(self, path: str) -> None:
+        """The two talk, or will not."""
+        for _ in range(20):
+            _, body = await self.wish("GET", path)
+            if body and (body["state"] == "talking" or body["end_reason"]):
+                return
+            await asyncio.sleep(0.15)
 
     async def _listen(self, path: str) -> None:
         """A supervisor listens or takes part for a while, or to the end."""
