@@ -72,11 +72,12 @@ PUBLIC = {
     "ctc_ari.calls.desk": "Desk",
     "ctc_ari.calls.dialling": "Dialling FindAgent",
     "ctc_ari.calls.engine": "TABLE WISHES begin handler_of ignore refuse step",
-    "ctc_ari.calls.ids": "belongs_to is_call_id new_call_id",
+    "ctc_ari.calls.ids": (
+        "belongs_to bridge_id channel_id is_call_id new_call_id other_channel_id owner_of recording_name side_bridge_id"
+    ),
     "ctc_ari.calls.model": (
         "Agent Call CallState Contact Device EndReason EndedBy Leg LegStage Phase RecordingState Role Supervisor "
-        "SupervisorMode Target Transfer TransferMode TransferState bridge_id channel_id other_channel_id owner_of "
-        "recording_name side_bridge_id"
+        "SupervisorMode Target Transfer TransferMode TransferState"
     ),
     "ctc_ari.log.cdr": "is_complete row_of_records",
     "ctc_ari.log.keep": "LONGEST_CALL Known Wait row_now",

@@ -31,7 +31,8 @@ from ctc_ari.ari.rest import Rest, to_rest
 from ctc_ari.ari.socket import EventSocket, connect
 from ctc_ari.ari.transport import HttpTransport, Transport, WebSocketTransport
 from ctc_ari.calls.effects import Request
-from ctc_ari.calls.model import Call, recording_name
+from ctc_ari.calls.ids import recording_name
+from ctc_ari.calls.model import Call
 from ctc_ari.calls.ports import NOT_SENT, Feed, Replied, Snapshot
 from ctc_ari.config import Asterisk, Node
 from ctc_ari.errors import AsteriskUnreachable, RecordingNotFound

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import msgspec
 
-from ctc_ari.calls.ids import belongs_to
+from ctc_ari.calls.ids import belongs_to, owner_of
 from ctc_ari.calls.inputs import LegAnswered, LegGone, LegHeld, LegReady, LegRinging
-from ctc_ari.calls.model import LegStage, owner_of
+from ctc_ari.calls.model import LegStage
 from ctc_ari.calls.ports import Arrived, DialAnswered, Heard, Left, Referred
 
 __all__ = [

@@ -13,7 +13,7 @@ from ctc_ari.calls.dialling import Dialling
 from ctc_ari.calls.driver import Driver
 from ctc_ari.calls.engine import TABLE, refuse
 from ctc_ari.calls.entry import Entry, Wish
-from ctc_ari.calls.ids import belongs_to, new_call_id
+from ctc_ari.calls.ids import belongs_to, channel_id, new_call_id, owner_of
 from ctc_ari.calls.inputs import (
     HangUp,
     Input,
@@ -26,17 +26,7 @@ from ctc_ari.calls.inputs import (
     StoreFailed,
     Supervise,
 )
-from ctc_ari.calls.model import (
-    Agent,
-    Call,
-    Device,
-    Leg,
-    Phase,
-    SupervisorMode,
-    TransferMode,
-    channel_id,
-    owner_of,
-)
+from ctc_ari.calls.model import Agent, Call, Device, Leg, Phase, SupervisorMode, TransferMode
 from ctc_ari.calls.policy import Admission, RecentCalls
 from ctc_ari.calls.ports import (
     Arrived,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Literal
 
 import msgspec
+
+from ctc_ari.calls.ids import bridge_id
 
 __all__ = [
     "Agent",
@@ -27,12 +28,6 @@ __all__ = [
     "Transfer",
     "TransferMode",
     "TransferState",
-    "bridge_id",
-    "channel_id",
-    "other_channel_id",
-    "owner_of",
-    "recording_name",
-    "side_bridge_id",
 ]
 
 Device = Literal["desk", "web"]
@@ -225,7 +220,7 @@ class Supervisor(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One call; `channel_id` and `bridge_id` name its parts in Asterisk. Times are Unix seconds, UTC."""
+    """One call; `ids.py` names its parts in Asterisk. Times are Unix seconds, UTC."""
 
     id: str
     node: str
@@ -393,38 +388,3 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NO_LEG = Leg("", "", LegStage.GONE)
-
-_CUSTOMER_SUFFIX = ".c"
-_BRIDGE_SUFFIX = ".b"
-_PART = re.compile(r"[cb]|[xy][0-9]{3,}")
-
-
-def channel_id(call_id: str, role: Literal["agent", "customer"]) -> str:
-    """The agent's channel carries the call's own id, so that it is the `linkedid` of every CDR and CEL row."""
-    return call_id if role == "agent" else call_id + _CUSTOMER_SUFFIX
-
-
-def other_channel_id(call_id: str, number: int) -> str:
-    """Any further channel's id. All are equally long: Asterisk refuses an id that a living one begins with."""
-    return f"{call_id}.x{number:03}"
-
-
-def bridge_id(call_id: str) -> str:
-    """The id of the bridge in which both sides meet."""
-    return call_id + _BRIDGE_SUFFIX
-
-
-def side_bridge_id(call_id: str, number: int) -> str:
-    """The bridge in which a supervisor listens."""
-    return f"{call_id}.y{number:03}"
-
-
-def recording_name(call_id: str, number: int) -> str:
-    """What Asterisk calls the call's recording of this number, from 1."""
-    return f"{call_id}-{number}"
-
-
-def owner_of(asterisk_id: str) -> str:
-    """The call after which a channel or bridge is named."""
-    owner, _, part = asterisk_id.rpartition(".")
-    return owner if _PART.fullmatch(part) else asterisk_id

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ctc_ari.calls.entry import Entry
-from ctc_ari.calls.model import Call, EndReason, owner_of, side_bridge_id
+from ctc_ari.calls.ids import owner_of, side_bridge_id
+from ctc_ari.calls.model import Call, EndReason
 
 __all__ = ["Roster"]
 

@@ -8,8 +8,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from ctc_ari.calls.effects import Announce, DestroyBridge, Effect, HangUpLeg, RecordBridge, Recording
+from ctc_ari.calls.ids import other_channel_id
 from ctc_ari.calls.inputs import Input
-from ctc_ari.calls.model import Call, EndedBy, EndReason, Leg, LegStage, Phase, Role, other_channel_id
+from ctc_ari.calls.model import Call, EndedBy, EndReason, Leg, LegStage, Phase, Role
 
 __all__ = [
     "CLEANUP_RETRY",

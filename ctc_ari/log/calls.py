@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ctc_ari.calls.model import Agent, Call, EndReason, Transfer, recording_name
+from ctc_ari.calls.ids import recording_name
+from ctc_ari.calls.model import Agent, Call, EndReason, Transfer
 from ctc_ari.log.row import LogAgent, LogRow, LogTransfer, Recorded, disposition_of
 
 __all__ = ["chain_is_over", "chains", "needs_asterisk", "row_of_calls"]

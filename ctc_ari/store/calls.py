@@ -11,8 +11,8 @@ from typing import Any
 import asyncpg
 import structlog
 
-from ctc_ari.calls.ids import is_call_id
-from ctc_ari.calls.model import Call, Contact, owner_of
+from ctc_ari.calls.ids import is_call_id, owner_of
+from ctc_ari.calls.model import Call, Contact
 from ctc_ari.calls.ports import Happening
 from ctc_ari.errors import AgentBusy, ConfigError, DatabaseUnreachable
 from ctc_ari.outbox import Subscriptions

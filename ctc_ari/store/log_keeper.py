@@ -10,7 +10,8 @@ import asyncpg
 import msgspec
 import structlog
 
-from ctc_ari.calls.model import Call, owner_of
+from ctc_ari.calls.ids import owner_of
+from ctc_ari.calls.model import Call
 from ctc_ari.calls.ports import Logged
 from ctc_ari.errors import DatabaseUnreachable
 from ctc_ari.log.calls import chains

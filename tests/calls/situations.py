@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from ctc_ari.calls.ids import other_channel_id
 from ctc_ari.calls.inputs import (
     AgentFound,
     Input,
@@ -44,7 +45,6 @@ from ctc_ari.calls.model import (
     SupervisorMode,
     Transfer,
     TransferMode,
-    other_channel_id,
 )
 from tests.calls.builders import (
     BOB,

@@ -10,13 +10,14 @@ from ctc_ari.calls.effects import (
     Originate,
     PlaySound,
 )
+from ctc_ari.calls.ids import bridge_id
 from ctc_ari.calls.inputs import (
     CompleteTransfer,
     LegAnswered,
     LegGone,
     Supervise,
 )
-from ctc_ari.calls.model import EndReason, LegStage, Phase, bridge_id
+from ctc_ari.calls.model import EndReason, LegStage, Phase
 from ctc_ari.calls.ports import Arrived, Snapshot
 from ctc_ari.errors import (
     AgentBusy,

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from ctc_ari.calls import desk
 from ctc_ari.calls.commands import PlaceCall
 from ctc_ari.calls.effects import BridgeLegs, CreateBridge, CreateLeg, Request
-from ctc_ari.calls.ids import new_call_id
+from ctc_ari.calls.ids import bridge_id, channel_id, new_call_id
 from ctc_ari.calls.inputs import (
     CompleteTransfer,
     Input,
@@ -20,7 +20,7 @@ from ctc_ari.calls.inputs import (
     LegGone,
     LegReady,
 )
-from ctc_ari.calls.model import Agent, Call, EndReason, LegStage, Phase, bridge_id, channel_id
+from ctc_ari.calls.model import Agent, Call, EndReason, LegStage, Phase
 from ctc_ari.calls.ports import NOT_SENT, Left, Snapshot
 from ctc_ari.errors import AgentBusy, AsteriskUnreachable
 from tests.calls.builders import ALICE, BOB, NOW, a_call_in

@@ -17,6 +17,7 @@ from ctc_ari.calls.effects import (
     UnbridgeLegs,
     Watch,
 )
+from ctc_ari.calls.ids import bridge_id
 from ctc_ari.calls.inputs import (
     CancelTransfer,
     CompleteTransfer,
@@ -24,7 +25,7 @@ from ctc_ari.calls.inputs import (
     LegReady,
     SwapTransfer,
 )
-from ctc_ari.calls.model import EndReason, Phase, bridge_id
+from ctc_ari.calls.model import EndReason, Phase
 from ctc_ari.calls.ports import Arrived, DialAnswered, Referred
 from ctc_ari.errors import (
     AgentBusy,

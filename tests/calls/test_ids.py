@@ -1,4 +1,4 @@
-"""Call ids: ours are recognised, sort by time, and cannot be guessed."""
+"""Ids: ours are recognised, sort by time, cannot be guessed, and each part of a call leads back to it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,16 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctc_ari.calls.ids import belongs_to, new_call_id
-from ctc_ari.calls.model import bridge_id, channel_id, other_channel_id, owner_of, side_bridge_id
+from ctc_ari.calls.ids import (
+    belongs_to,
+    bridge_id,
+    channel_id,
+    new_call_id,
+    other_channel_id,
+    owner_of,
+    recording_name,
+    side_bridge_id,
+)
 
 APPS = st.from_regex(r"[A-Za-z0-9_-]+", fullmatch=True)
 
@@ -70,3 +78,7 @@ def test_no_channel_s_id_begins_with_that_of_one_made_earlier() -> None:
     made = [channel_id("ctc-0", "customer"), *(other_channel_id("ctc-0", number) for number in range(1, 40))]
     for earlier, later in itertools.combinations(made, 2):
         assert not earlier.startswith(later)
+
+
+def test_each_recording_has_its_own_name() -> None:
+    assert recording_name("ctc-0", 1) != recording_name("ctc-0", 2)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from ctc_ari.calls.model import Call, CallState, Contact, EndReason, Leg, LegStage, Phase, recording_name
+from ctc_ari.calls.model import Call, CallState, Contact, EndReason, Leg, LegStage, Phase
 from tests.calls.builders import a_call, a_call_in
 
 
@@ -47,11 +47,6 @@ def test_a_row_of_an_older_version_is_read_with_defaults() -> None:
     required |= {"agent_ring_timeout", "customer_ring_timeout", "max_seconds"}
     row = {key: value for key, value in msgspec.to_builtins(a_call()).items() if key in required}
     assert msgspec.convert(row, Call).phase is Phase.PLACING
-
-
-def test_each_recording_has_its_own_name() -> None:
-    call = a_call()
-    assert recording_name(call.id, 1) != recording_name(call.id, 2)
 
 
 def test_legs_are_found_by_role() -> None:
