@@ -21,10 +21,10 @@ MODULES = sorted(
 )
 #: Pure: given data, and the time where it matters.
 _PURE_IN_CALLS = (
-    *("model", "inputs", "effects", "engine", "steps", "outbound", "inbound", "transfer", "sides", "controls"),
-    *("resume", "outcomes", "policy", "numbers", "dialling", "requests", "recall", "referral", "handover"),
+    *("model", "leg", "inputs", "effects", "engine", "steps", "outbound", "inbound", "transfer", "sides", "controls"),
+    *("resume", "outcomes", "policy", "numbers", "dialling", "requests", "recall", "referral", "handover", "again"),
 )
-_PURE_IN_LOG = ("row", "calls", "records", "legs", "cdr", "merge", "keep", "house", "pairs", "quality")
+_PURE_IN_LOG = tuple(sorted(path.stem for path in (PACKAGE / "log").glob("*.py") if path.name != "__init__.py"))
 PURE = [
     "ctc_ari.ari.messages",
     "ctc_ari.ari.rest",
@@ -75,8 +75,9 @@ PUBLIC = {
     "ctc_ari.calls.ids": (
         "belongs_to bridge_id channel_id is_call_id new_call_id other_channel_id owner_of recording_name side_bridge_id"
     ),
+    "ctc_ari.calls.leg": "Device Leg LegStage Role",
     "ctc_ari.calls.model": (
-        "Agent Call CallState Contact Device EndReason EndedBy Leg LegStage Phase RecordingState Role Supervisor "
+        "Agent Call CallState Contact EndReason EndedBy Phase RecordingState Supervisor "
         "SupervisorMode Target Transfer TransferMode TransferState"
     ),
     "ctc_ari.log.cdr": "is_complete row_of_records",
@@ -85,7 +86,7 @@ PUBLIC = {
     "ctc_ari.calls.outcomes": "agent_outcome customer_outcome tone_for transfer_outcome",
     "ctc_ari.calls.policy": "Admission RecentCalls",
     "ctc_ari.calls.ports": (
-        "NOT_SENT Arrived CallStore DialAnswered Feed Happening Heard Listener Logged Referred Replied Snapshot "
+        "NOT_SENT Arrived CallStore DialAnswered Feed Happening Heard Left Listener Logged Referred Replied Snapshot "
         "Telephony"
     ),
     "ctc_ari.calls.resume": "Resumed dialled_already is_beside missed observed reassert resume watch_again",

@@ -12,7 +12,7 @@ import msgspec
 
 from ctc_ari.calls.ids import belongs_to, owner_of
 from ctc_ari.calls.inputs import LegAnswered, LegGone, LegHeld, LegReady, LegRinging
-from ctc_ari.calls.model import LegStage
+from ctc_ari.calls.leg import LegStage
 from ctc_ari.calls.ports import Arrived, DialAnswered, Heard, Left, Referred
 
 __all__ = [

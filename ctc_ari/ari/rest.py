@@ -38,7 +38,8 @@ from ctc_ari.calls.effects import (
     Watch,
 )
 from ctc_ari.calls.ids import recording_name, side_bridge_id
-from ctc_ari.calls.model import Agent, Call, Leg, Role
+from ctc_ari.calls.leg import Leg, Role
+from ctc_ari.calls.model import Agent, Call
 from ctc_ari.log.marks import PART, cause_of, part_mark
 
 __all__ = ["Rest", "display_name", "to_rest"]

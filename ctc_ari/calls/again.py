@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from ctc_ari.calls.effects import Effect, HangUpLeg, Originate, Refuse
 from ctc_ari.calls.inputs import MoveTo
-from ctc_ari.calls.model import Call, LegStage
+from ctc_ari.calls.leg import LegStage
+from ctc_ari.calls.model import Call
 from ctc_ari.calls.sides import move_to
 from ctc_ari.calls.steps import Step, add_leg, dismiss, replace_agent
 from ctc_ari.errors import WrongState

@@ -8,7 +8,8 @@ from typing import Protocol
 import msgspec
 
 from ctc_ari.calls.inputs import Input
-from ctc_ari.calls.model import Agent, Call, Contact, Device, SupervisorMode, TransferMode
+from ctc_ari.calls.leg import Device
+from ctc_ari.calls.model import Agent, Call, Contact, SupervisorMode, TransferMode
 
 __all__ = ["CallDesk", "PlaceCall", "Placed", "Recordings"]
 

@@ -26,7 +26,8 @@ from ctc_ari.calls.inputs import (
     StoreFailed,
     Supervise,
 )
-from ctc_ari.calls.model import Agent, Call, Device, Leg, Phase, SupervisorMode, TransferMode
+from ctc_ari.calls.leg import Device, Leg
+from ctc_ari.calls.model import Agent, Call, Phase, SupervisorMode, TransferMode
 from ctc_ari.calls.policy import Admission, RecentCalls
 from ctc_ari.calls.ports import (
     Arrived,

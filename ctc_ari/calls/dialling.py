@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ctc_ari.calls.model import Agent, Device, Target
+from ctc_ari.calls.leg import Device
+from ctc_ari.calls.model import Agent, Target
 from ctc_ari.config import Asterisk, Inbound
 from ctc_ari.errors import AgentNotFound, DeviceUnavailable, InvalidNumber, NumberBlocked
 

@@ -6,7 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
-from ctc_ari.calls.model import Call, Role
+from ctc_ari.calls.leg import Role
+from ctc_ari.calls.model import Call
 from ctc_ari.errors import CtcError
 
 __all__ = [

@@ -70,7 +70,8 @@ from ctc_ari.calls.inputs import (
     Supervise,
     SwapTransfer,
 )
-from ctc_ari.calls.model import Call, EndedBy, EndReason, LegStage, Phase, Role
+from ctc_ari.calls.leg import LegStage, Role
+from ctc_ari.calls.model import Call, EndedBy, EndReason, Phase
 from ctc_ari.calls.resume import dialled_already, is_beside, missed, reassert, resume, watch_again
 from ctc_ari.calls.sides import SIDES, move_to, release_sides, side_of, spy_again, stop_supervising, supervise
 from ctc_ari.calls.steps import CLEANUP_RETRY, RINGING_GRACE, Handler, Step, clean_up, end, ignore, refuse, stage

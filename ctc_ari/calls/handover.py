@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from ctc_ari.calls.model import (
-    Call,
-    Leg,
-    LegStage,
-    Phase,
-)
+from ctc_ari.calls.leg import Leg, LegStage
+from ctc_ari.calls.model import Call, Phase
 
 __all__ = ["successor_of"]
 

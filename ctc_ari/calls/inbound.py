@@ -33,7 +33,8 @@ from ctc_ari.calls.inputs import (
     NobodyFound,
     RequestFailed,
 )
-from ctc_ari.calls.model import Call, EndReason, LegStage, Phase, Role
+from ctc_ari.calls.leg import LegStage, Role
+from ctc_ari.calls.model import Call, EndReason, Phase
 from ctc_ari.calls.outcomes import agent_outcome
 from ctc_ari.calls.steps import RINGING_GRACE, Step, add_leg, dismiss, drop, end, stage, turn_away
 

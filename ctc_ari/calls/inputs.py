@@ -5,18 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from ctc_ari.calls.effects import Request
-from ctc_ari.calls.model import (
-    Agent,
-    Contact,
-    Device,
-    EndedBy,
-    LegStage,
-    RecordingState,
-    Role,
-    SupervisorMode,
-    Target,
-    TransferMode,
-)
+from ctc_ari.calls.leg import Device, LegStage, Role
+from ctc_ari.calls.model import Agent, Contact, EndedBy, RecordingState, SupervisorMode, Target, TransferMode
 
 __all__ = [
     "AgentFound",

@@ -1,4 +1,4 @@
-"""What a call is: frozen data, shared by the engine, the store and the edges."""
+"""What a call is, and who has to do with it: frozen data, shared by the engine, the store and the edges."""
 
 from __future__ import annotations
 
@@ -8,20 +8,17 @@ from typing import Literal
 import msgspec
 
 from ctc_ari.calls.ids import bridge_id
+from ctc_ari.calls.leg import NO_LEG, Device, Leg, Role
 
 __all__ = [
     "Agent",
     "Call",
     "CallState",
     "Contact",
-    "Device",
     "EndReason",
     "EndedBy",
-    "Leg",
-    "LegStage",
     "Phase",
     "RecordingState",
-    "Role",
     "Supervisor",
     "SupervisorMode",
     "Target",
@@ -30,11 +27,6 @@ __all__ = [
     "TransferState",
 ]
 
-Device = Literal["desk", "web"]
-#: Which of the call's channels is meant: `agent`, `customer`, `target` (of a transfer), `device` (the agent's other
-#: one), `second` (another call on her phone), and with a number or an id `offer:1` (a phone rung for a caller),
-#: `supervisor:s1`, `spy:s1`, `former:<channel>` (one that is being released).
-Role = str
 RecordingState = Literal["off", "on", "paused"]
 #: Who or what ended the call.
 EndedBy = Literal["agent", "customer", "target", "api", "limit", "system"]
@@ -108,39 +100,6 @@ class EndReason(StrEnum):
     CANCELLED = "cancelled"
     FAILED = "failed"
     LOST = "lost"
-
-
-class LegStage(StrEnum):
-    """How far one channel has come."""
-
-    ABSENT = "absent"
-    CREATING = "creating"
-    #: In our Stasis application, not dialled: only now may it be dialled or bridged.
-    READY = "ready"
-    DIALING = "dialing"
-    RINGING = "ringing"
-    UP = "up"
-    GONE = "gone"
-
-
-class Leg(msgspec.Struct, frozen=True):
-    """One channel of a call and the endpoint it is dialled at."""
-
-    channel: str
-    endpoint: str
-    stage: LegStage = LegStage.ABSENT
-    #: Empty for the agent's and the customer's, which stand in fields of their own.
-    role: Role = ""
-
-    @property
-    def exists(self) -> bool:
-        """Whether Asterisk has, or may have, this channel."""
-        return self.stage not in (LegStage.ABSENT, LegStage.GONE)
-
-    @property
-    def device(self) -> Device:
-        """Which of an agent's devices it is: browsers register under names of their own."""
-        return "web" if self.endpoint.startswith("PJSIP/web-") else "desk"
 
 
 class Agent(msgspec.Struct, frozen=True):
@@ -385,6 +344,3 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
             if leg.channel == channel:
                 return role
         return None
-
-
-NO_LEG = Leg("", "", LegStage.GONE)

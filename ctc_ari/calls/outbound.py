@@ -32,7 +32,8 @@ from ctc_ari.calls.inputs import (
     Stored,
     StoreFailed,
 )
-from ctc_ari.calls.model import Call, EndReason, LegStage, Phase
+from ctc_ari.calls.leg import LegStage
+from ctc_ari.calls.model import Call, EndReason, Phase
 from ctc_ari.calls.outcomes import agent_outcome, customer_outcome, tone_for
 from ctc_ari.calls.ports import NOT_SENT
 from ctc_ari.calls.steps import RINGING_GRACE, Step, end, stage, turn_away

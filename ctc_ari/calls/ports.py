@@ -9,7 +9,8 @@ import msgspec
 
 from ctc_ari.calls.effects import Request
 from ctc_ari.calls.inputs import Input
-from ctc_ari.calls.model import Call, Contact, LegStage
+from ctc_ari.calls.leg import LegStage
+from ctc_ari.calls.model import Call, Contact
 from ctc_ari.log.row import LogRow
 
 __all__ = [

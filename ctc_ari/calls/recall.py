@@ -24,12 +24,8 @@ from ctc_ari.calls.inputs import (
     RequestFailed,
     SetRecording,
 )
-from ctc_ari.calls.model import (
-    Call,
-    EndReason,
-    LegStage,
-    Phase,
-)
+from ctc_ari.calls.leg import LegStage
+from ctc_ari.calls.model import Call, EndReason, Phase
 from ctc_ari.calls.outcomes import agent_outcome
 from ctc_ari.calls.sides import release_sides
 from ctc_ari.calls.steps import (

@@ -8,7 +8,8 @@ from ctc_ari.calls.dialling import Dialling
 from ctc_ari.calls.entry import Entry
 from ctc_ari.calls.ids import new_call_id
 from ctc_ari.calls.inputs import AgentFound, Input, NobodyFound, PhoneJoins, PhoneTransfers, SecondCall, StartTransfer
-from ctc_ari.calls.model import Agent, Call, Leg, LegStage, Phase, Role, TransferMode
+from ctc_ari.calls.leg import Leg, LegStage, Role
+from ctc_ari.calls.model import Agent, Call, Phase, TransferMode
 from ctc_ari.calls.ports import Arrived, Referred, Telephony
 from ctc_ari.calls.roster import Roster
 from ctc_ari.config import Asterisk

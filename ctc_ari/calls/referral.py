@@ -16,13 +16,8 @@ from ctc_ari.calls.inputs import (
     PhoneTransfers,
     SecondCall,
 )
-from ctc_ari.calls.model import (
-    Agent,
-    Call,
-    LegStage,
-    Target,
-    Transfer,
-)
+from ctc_ari.calls.leg import LegStage
+from ctc_ari.calls.model import Agent, Call, Target, Transfer
 from ctc_ari.calls.steps import (
     Step,
     add_leg,

@@ -15,7 +15,8 @@ from ctc_ari.calls.effects import (
     Request,
     StopRingback,
 )
-from ctc_ari.calls.model import Call, Role
+from ctc_ari.calls.leg import Role
+from ctc_ari.calls.model import Call
 
 __all__ = ["as_of_now", "is_made_up_for", "removes"]
 

@@ -22,7 +22,8 @@ from ctc_ari.calls.effects import (
     Watch,
 )
 from ctc_ari.calls.inputs import Input, LegAnswered, LegGone, LegReady, LegRinging, Observed
-from ctc_ari.calls.model import Call, EndedBy, EndReason, Leg, LegStage, Phase, Role
+from ctc_ari.calls.leg import Leg, LegStage, Role
+from ctc_ari.calls.model import Call, EndedBy, EndReason, Phase
 from ctc_ari.calls.ports import Snapshot
 
 __all__ = ["Resumed", "dialled_already", "is_beside", "missed", "observed", "reassert", "resume", "watch_again"]

@@ -39,7 +39,8 @@ from ctc_ari.calls.inputs import (
     StopSupervising,
     Supervise,
 )
-from ctc_ari.calls.model import Call, LegStage, Phase, Role, Supervisor
+from ctc_ari.calls.leg import LegStage, Role
+from ctc_ari.calls.model import Call, Phase, Supervisor
 from ctc_ari.calls.steps import Handler, Step, add_leg, dismiss, drop, ignore, stage
 from ctc_ari.errors import SupervisorNotFound, WrongState
 

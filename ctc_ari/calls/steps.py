@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from ctc_ari.calls.effects import Announce, DestroyBridge, Effect, HangUpLeg, RecordBridge, Recording
 from ctc_ari.calls.ids import other_channel_id
 from ctc_ari.calls.inputs import Input
-from ctc_ari.calls.model import Call, EndedBy, EndReason, Leg, LegStage, Phase, Role
+from ctc_ari.calls.leg import Leg, LegStage, Role
+from ctc_ari.calls.model import Call, EndedBy, EndReason, Phase
 
 __all__ = [
     "CLEANUP_RETRY",

@@ -48,15 +48,8 @@ from ctc_ari.calls.inputs import (
     SetRecording,
     StartTransfer,
 )
-from ctc_ari.calls.model import (
-    Call,
-    EndReason,
-    LegStage,
-    Phase,
-    Role,
-    Transfer,
-    TransferState,
-)
+from ctc_ari.calls.leg import LegStage, Role
+from ctc_ari.calls.model import Call, EndReason, Phase, Transfer, TransferState
 from ctc_ari.calls.outcomes import transfer_outcome
 from ctc_ari.calls.recall import recall
 from ctc_ari.calls.sides import barging, release_sides

@@ -10,7 +10,8 @@ import msgspec
 from aiohttp import hdrs, web
 from msgspec import UNSET, Meta, UnsetType
 
-from ctc_ari.calls.model import Agent, Device
+from ctc_ari.calls.leg import Device
+from ctc_ari.calls.model import Agent
 from ctc_ari.directory import Principal
 from ctc_ari.errors import AgentNotFound
 from ctc_ari.http.answers import json_answer

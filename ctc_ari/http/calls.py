@@ -12,15 +12,14 @@ import structlog
 from aiohttp import hdrs, web
 
 from ctc_ari.calls.commands import PlaceCall, Placed
+from ctc_ari.calls.leg import Device, LegStage
 from ctc_ari.calls.model import (
     Agent,
     Call,
     CallState,
     Contact,
-    Device,
     EndedBy,
     EndReason,
-    LegStage,
     Supervisor,
     SupervisorMode,
     Transfer,

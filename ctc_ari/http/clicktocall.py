@@ -10,7 +10,8 @@ import msgspec
 from aiohttp import web
 
 from ctc_ari.calls.commands import PlaceCall
-from ctc_ari.calls.model import Contact, Device
+from ctc_ari.calls.leg import Device
+from ctc_ari.calls.model import Contact
 from ctc_ari.errors import ContactNotFound, EmbeddedRequest, NoExtension, Unauthorized
 from ctc_ari.http.answers import CLICK_PATH, Fault, click_error, json_answer
 from ctc_ari.http.queries import decode_number

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
-from ctc_ari.calls.model import Device
+from ctc_ari.calls.leg import Device
 from ctc_ari.errors import BadRequest, NotAllowed
 from ctc_ari.http.answers import json_answer
 from ctc_ari.http.bodies import read_body

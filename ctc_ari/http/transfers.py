@@ -8,7 +8,8 @@ import msgspec
 from aiohttp import hdrs, web
 
 from ctc_ari.calls.inputs import CancelTransfer, CompleteTransfer, Input, StopSupervising, Supervise, SwapTransfer
-from ctc_ari.calls.model import Call, Device, Supervisor, SupervisorMode, Transfer, TransferMode
+from ctc_ari.calls.leg import Device
+from ctc_ari.calls.model import Call, Supervisor, SupervisorMode, Transfer, TransferMode
 from ctc_ari.errors import NotAllowed, SupervisorNotFound, TransferNotFound, WrongState
 from ctc_ari.http.answers import json_answer
 from ctc_ari.http.bodies import read_body

@@ -14,7 +14,8 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from ctc_ari.calls.model import Call, EndReason, Role
+from ctc_ari.calls.leg import Role
+from ctc_ari.calls.model import Call, EndReason
 
 __all__ = ["PART", "Marks", "cause_of", "ended_by_cause", "marks_of", "part_mark"]
 

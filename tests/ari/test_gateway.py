@@ -15,7 +15,8 @@ from ctc_ari.calls.commands import Recordings
 from ctc_ari.calls.effects import CreateBridge, CreateLeg, DestroyBridge, HangUpLeg, Originate, Request, Watch
 from ctc_ari.calls.ids import bridge_id, channel_id, new_call_id
 from ctc_ari.calls.inputs import LegGone, LegReady
-from ctc_ari.calls.model import Call, Leg, LegStage
+from ctc_ari.calls.leg import Leg, LegStage
+from ctc_ari.calls.model import Call
 from ctc_ari.calls.ports import NOT_SENT, Left, Snapshot, Telephony
 from ctc_ari.errors import AsteriskUnreachable, RecordingNotFound
 from tests.ari.conftest import Pbx, Watched, gateway, named

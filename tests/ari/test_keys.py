@@ -11,7 +11,8 @@ from ctc_ari.ari.messages import decode_event, to_input
 from ctc_ari.ari.rest import to_rest
 from ctc_ari.calls.effects import CreateLeg, Originate
 from ctc_ari.calls.inputs import LegHeld
-from ctc_ari.calls.model import Agent, Call, Contact, Leg
+from ctc_ari.calls.leg import Leg
+from ctc_ari.calls.model import Agent, Call, Contact
 from ctc_ari.calls.ports import Arrived, Heard, Referred
 from ctc_ari.log.marks import PART
 from tests.calls.builders import TARGETS, a_call, a_transfer

@@ -22,7 +22,7 @@ from ctc_ari.ari.messages import (
     to_input,
 )
 from ctc_ari.calls.inputs import LegAnswered, LegGone, LegReady, LegRinging
-from ctc_ari.calls.model import LegStage
+from ctc_ari.calls.leg import LegStage
 from ctc_ari.calls.ports import DialAnswered, Heard
 
 RECORDED: dict[str, Any] = msgspec.json.decode((Path(__file__).parent / "recorded.json").read_bytes())

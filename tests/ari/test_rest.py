@@ -40,7 +40,8 @@ from ctc_ari.calls.effects import (
     UnbridgeLegs,
     Watch,
 )
-from ctc_ari.calls.model import Agent, Call, Contact, Leg
+from ctc_ari.calls.leg import Leg
+from ctc_ari.calls.model import Agent, Call, Contact
 from ctc_ari.log.marks import PART
 from tests.calls.builders import a_call, a_transfer
 

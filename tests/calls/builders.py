@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from ctc_ari.calls.dialling import Dialling
 from ctc_ari.calls.ids import channel_id, other_channel_id
 from ctc_ari.calls.inputs import StartTransfer
-from ctc_ari.calls.model import Agent, Call, EndReason, Leg, LegStage, Phase, Role, Target, Transfer, TransferMode
+from ctc_ari.calls.leg import Leg, LegStage, Role
+from ctc_ari.calls.model import Agent, Call, EndReason, Phase, Target, Transfer, TransferMode
 from ctc_ari.calls.numbers import NumberPolicy, Spelling
 from ctc_ari.config import Asterisk, Inbound, Numbers
 

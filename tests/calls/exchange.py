@@ -18,7 +18,7 @@ from ctc_ari.calls.effects import (
     StopRingback,
 )
 from ctc_ari.calls.inputs import Input, LegAnswered, LegGone, LegReady, LegRinging, Observed
-from ctc_ari.calls.model import LegStage, Role
+from ctc_ari.calls.leg import LegStage, Role
 
 __all__ = ["Exchange"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ctc_ari.calls.model import Call, Phase, Role
+from ctc_ari.calls.leg import Role
+from ctc_ari.calls.model import Call, Phase
 from tests.calls.switchboard import Channel, Switchboard
 
 __all__ = ["Patience", "assert_heard"]

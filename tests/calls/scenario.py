@@ -78,7 +78,8 @@ from ctc_ari.calls.inputs import (
     Supervise,
     SwapTransfer,
 )
-from ctc_ari.calls.model import Call, Contact, Phase, Role
+from ctc_ari.calls.leg import Role
+from ctc_ari.calls.model import Call, Contact, Phase
 from tests.calls.builders import ALICE, BOB, CALL_ID, CAROL, NOW, a_call, start_transfer
 
 __all__ = ["REQUESTS", "effect_words", "play", "play_all", "summary"]

@@ -34,18 +34,8 @@ from ctc_ari.calls.inputs import (
     Stored,
     Supervise,
 )
-from ctc_ari.calls.model import (
-    Call,
-    Contact,
-    Leg,
-    LegStage,
-    Phase,
-    Role,
-    Supervisor,
-    SupervisorMode,
-    Transfer,
-    TransferMode,
-)
+from ctc_ari.calls.leg import Leg, LegStage, Role
+from ctc_ari.calls.model import Call, Contact, Phase, Supervisor, SupervisorMode, Transfer, TransferMode
 from tests.calls.builders import (
     BOB,
     CALL_ID,

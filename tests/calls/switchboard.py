@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from ctc_ari.ari.rest import Rest, to_rest
 from ctc_ari.calls.effects import Request
 from ctc_ari.calls.inputs import LegAnswered, LegGone, LegReady, LegRinging
-from ctc_ari.calls.model import Call, LegStage
+from ctc_ari.calls.leg import LegStage
+from ctc_ari.calls.model import Call
 from ctc_ari.calls.ports import NOT_SENT, DialAnswered, Heard, Replied, Snapshot
 
 __all__ = ["Channel", "Sent", "Switchboard"]

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from ctc_ari.calls.effects import BridgeLegs, HangUpLeg, Originate, Refuse, StartRingback
 from ctc_ari.calls.engine import step
 from ctc_ari.calls.inputs import AgentFound, LegAnswered, LegGone, MoveTo, Stored
-from ctc_ari.calls.model import Call, LegStage, Phase
+from ctc_ari.calls.leg import LegStage
+from ctc_ari.calls.model import Call, Phase
 from ctc_ari.errors import WrongState
 from tests.calls.builders import ALICE, CALL_ID, NOW, a_call_in, an_inbound_call
 

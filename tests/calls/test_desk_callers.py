@@ -17,7 +17,8 @@ from ctc_ari.calls.inputs import (
     LegGone,
     Supervise,
 )
-from ctc_ari.calls.model import EndReason, LegStage, Phase
+from ctc_ari.calls.leg import LegStage
+from ctc_ari.calls.model import EndReason, Phase
 from ctc_ari.calls.ports import Arrived, Snapshot
 from ctc_ari.errors import (
     AgentBusy,

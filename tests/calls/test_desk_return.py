@@ -20,7 +20,8 @@ from ctc_ari.calls.inputs import (
     LegGone,
     LegReady,
 )
-from ctc_ari.calls.model import Agent, Call, EndReason, LegStage, Phase
+from ctc_ari.calls.leg import LegStage
+from ctc_ari.calls.model import Agent, Call, EndReason, Phase
 from ctc_ari.calls.ports import NOT_SENT, Left, Snapshot
 from ctc_ari.errors import AgentBusy, AsteriskUnreachable
 from tests.calls.builders import ALICE, BOB, NOW, a_call_in

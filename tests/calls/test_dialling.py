@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ctc_ari.calls.dialling import Dialling
-from ctc_ari.calls.model import Agent, Device
+from ctc_ari.calls.leg import Device
+from ctc_ari.calls.model import Agent
 from ctc_ari.calls.numbers import NumberPolicy, Spelling
 from ctc_ari.config import Asterisk, Inbound, Numbers
 from ctc_ari.errors import AgentNotFound, CtcError, DeviceUnavailable, InvalidNumber, NumberBlocked

@@ -52,7 +52,8 @@ from ctc_ari.calls.inputs import (
     Supervise,
     SwapTransfer,
 )
-from ctc_ari.calls.model import Call, EndReason, LegStage, Phase
+from ctc_ari.calls.leg import LegStage
+from ctc_ari.calls.model import Call, EndReason, Phase
 from ctc_ari.calls.sides import SIDES
 from tests.calls.builders import CONVERSATIONS, NOW, a_call, an_inbound_call
 from tests.calls.scenario import effect_words

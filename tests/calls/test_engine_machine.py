@@ -36,7 +36,8 @@ from ctc_ari.calls.inputs import (
     Stored,
     StoreFailed,
 )
-from ctc_ari.calls.model import Call, EndReason, Phase, Role
+from ctc_ari.calls.leg import Role
+from ctc_ari.calls.model import Call, EndReason, Phase
 from ctc_ari.calls.ports import NOT_SENT
 from tests.calls.builders import NOW, a_call
 from tests.calls.exchange import Exchange

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from ctc_ari.calls.model import Call, CallState, Contact, EndReason, Leg, LegStage, Phase
+from ctc_ari.calls.model import Call, CallState, Contact, EndReason, Phase
 from tests.calls.builders import a_call, a_call_in
 
 
@@ -29,10 +29,6 @@ def test_every_phase_is_seen_as_one_state_and_only_the_last_two_as_ended() -> No
         assert (call.state is CallState.ENDED) == (not call.live)
     assert a_call_in(Phase.PLACING).state is CallState.RINGING_AGENT
     assert a_call_in(Phase.ANNOUNCING).state is CallState.RINGING_CUSTOMER
-
-
-def test_a_channel_may_exist_from_its_creation_until_it_is_gone() -> None:
-    assert {stage for stage in LegStage if not Leg("x", "y", stage).exists} == {LegStage.ABSENT, LegStage.GONE}
 
 
 @pytest.mark.parametrize("phase", Phase)

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from ctc_ari.calls.entry import Entry
 from ctc_ari.calls.inputs import AgentFound, NobodyFound, PhoneJoins, PhoneTransfers
-from ctc_ari.calls.model import Leg, LegStage, Phase
+from ctc_ari.calls.leg import Leg, LegStage
+from ctc_ari.calls.model import Phase
 from ctc_ari.calls.ports import Arrived, Referred
 from ctc_ari.calls.reception import Reception
 from ctc_ari.calls.roster import Roster

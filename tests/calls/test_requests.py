@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from ctc_ari.calls.effects import BridgeLegs, HangUpLeg, Mute, RecordBridge, Recording
-from ctc_ari.calls.model import Leg, LegStage, Phase
+from ctc_ari.calls.leg import Leg, LegStage
+from ctc_ari.calls.model import Phase
 from ctc_ari.calls.requests import as_of_now, removes
 from tests.calls.builders import a_call_in
 

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from ctc_ari.calls.effects import BridgeLegs, CreateBridge, CreateLeg, DialLeg, Effect, StartRingback, StopRingback
 from ctc_ari.calls.engine import step
 from ctc_ari.calls.inputs import LegAnswered, LegReady, Observed
-from ctc_ari.calls.model import Call, EndReason, LegStage, Phase, Role
+from ctc_ari.calls.leg import LegStage, Role
+from ctc_ari.calls.model import Call, EndReason, Phase
 from ctc_ari.calls.resume import resume
 from tests.calls.builders import NOW, a_call_in
 from tests.calls.scenario import effect_words

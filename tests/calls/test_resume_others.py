@@ -6,7 +6,8 @@ import pytest
 
 from ctc_ari.calls.engine import step
 from ctc_ari.calls.inputs import Observed
-from ctc_ari.calls.model import Call, LegStage, Phase, Role
+from ctc_ari.calls.leg import LegStage, Role
+from ctc_ari.calls.model import Call, Phase
 from tests.calls.builders import NOW, a_call_in, a_leg, a_transfer
 from tests.calls.scenario import effect_words, summary
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from ctc_ari.calls.entry import Entry
-from ctc_ari.calls.model import Leg, LegStage, Phase
+from ctc_ari.calls.leg import Leg, LegStage
+from ctc_ari.calls.model import Phase
 from ctc_ari.calls.roster import Roster
 from tests.calls.builders import ALICE, BOB, a_call_in
 

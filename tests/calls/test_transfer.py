@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ctc_ari.calls.handover import successor_of
-from ctc_ari.calls.model import LegStage, Phase
+from ctc_ari.calls.leg import LegStage
+from ctc_ari.calls.model import Phase
 from tests.calls.builders import NOW, a_call_in, a_leg
 from tests.calls.scenario import play, summary
 from tests.calls.stories import BLIND_RINGS, REFERRED, talking

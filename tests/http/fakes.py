@@ -9,12 +9,11 @@ from contextlib import asynccontextmanager
 
 from ctc_ari.calls.commands import PlaceCall, Placed
 from ctc_ari.calls.inputs import Input
+from ctc_ari.calls.leg import Device, Leg
 from ctc_ari.calls.model import (
     Agent,
     Call,
-    Device,
     EndReason,
-    Leg,
     Phase,
     Supervisor,
     SupervisorMode,

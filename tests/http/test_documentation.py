@@ -13,16 +13,8 @@ import yaml
 from aiohttp import web
 
 from ctc_ari import __version__, calls, errors
-from ctc_ari.calls.model import (
-    CallState,
-    Contact,
-    Device,
-    EndedBy,
-    EndReason,
-    SupervisorMode,
-    TransferMode,
-    TransferState,
-)
+from ctc_ari.calls.leg import Device
+from ctc_ari.calls.model import CallState, Contact, EndedBy, EndReason, SupervisorMode, TransferMode, TransferState
 from ctc_ari.erasure import Erased
 from ctc_ari.http import application
 from ctc_ari.http.agents import AgentChanges, AgentDetails, NewAgent

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ctc_ari.calls.inputs import CancelTransfer, CompleteTransfer, Input, StopSupervising, Supervise, SwapTransfer
-from ctc_ari.calls.model import Agent, Call, Leg, LegStage, Phase, Supervisor, Target, Transfer, TransferState
+from ctc_ari.calls.leg import Leg, LegStage
+from ctc_ari.calls.model import Agent, Call, Phase, Supervisor, Target, Transfer, TransferState
 from ctc_ari.errors import (
     AgentBusy,
     AgentNotFound,

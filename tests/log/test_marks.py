@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from ctc_ari.calls.model import Call, EndReason, Leg, Phase, Target
+from ctc_ari.calls.leg import Leg
+from ctc_ari.calls.model import Call, EndReason, Phase, Target
 from ctc_ari.log.marks import Marks, cause_of, ended_by_cause, marks_of, part_mark
 from tests.calls.builders import BOB, a_call_in, a_transfer, an_inbound_call
 

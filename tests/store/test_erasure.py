@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from ctc_ari.calls.model import Agent, Call, Contact, EndReason, Leg, Phase, Target, Transfer
+from ctc_ari.calls.leg import Leg
+from ctc_ari.calls.model import Agent, Call, Contact, EndReason, Phase, Target, Transfer
 from ctc_ari.contacts import ContactDetails, ContactNumber
 from ctc_ari.erasure import Erased, Erasures
 from ctc_ari.errors import AsteriskUnreachable, Conflict, ContactNotFound
