@@ -1,13 +1,50 @@
-"""The call that the customer and the target of a transfer are, once the first one has ended."""
+"""A transfer is complete: the customer and the target go on as a call of their own, and this one ends."""
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
-from ctc_ari.calls.leg import Leg, LegStage
-from ctc_ari.calls.model import Call, Phase
+from ctc_ari.calls.effects import Announce, BridgeLegs, Effect, HandOver, Music, Progress, TellPhone
+from ctc_ari.calls.leg import Leg, LegStage, Role
+from ctc_ari.calls.model import Call, EndReason, Phase
+from ctc_ari.calls.sides import release_sides
+from ctc_ari.calls.steps import Step, end, stage, stop_recording, tells_phone, with_transfer
 
-__all__ = ["successor_of"]
+__all__ = ["connect_both", "hand_over", "successor_of"]
+
+
+def connect_both(call: Call, now: float) -> Step:
+    """A consultation is over: whom the agent talked with is in the bridge already, who waited joins."""
+    #: By their roles in the successor, whose agent the target is.
+    waiting: Role = "customer" if call.transfers[-1].with_ == "target" else "agent"
+    return hand_over(call, (Music(waiting, False), BridgeLegs((waiting,))), now)
+
+
+def hand_over(call: Call, together: tuple[Effect, ...], now: float) -> Step:
+    """The customer and the target, its agent, are a call of their own from now on; this one has ended.
+
+    `together` are the effects that bring the two together; their roles are those of the new call.
+    """
+    answered = (TellPhone("agent", Progress.ANSWERED),) if tells_phone(call) else ()
+    call, stopped = stop_recording(call)
+    call, left_alone = release_sides(call)
+    successor = successor_of(call, now)
+    call = with_transfer(call, state="completed", reason=None, ended_at=now)
+    call, ended = end(
+        replace(stage(stage(call, "customer", LegStage.GONE), "target", LegStage.GONE), bridge=False),
+        EndReason.TRANSFERRED,
+        "agent",
+        now,
+    )
+    return call, (
+        HandOver(successor, together),
+        *stopped,
+        *left_alone,
+        *answered,
+        Announce("call.transfer_completed"),
+        #: Who was beside the conversation has been released just now.
+        *(effect for effect in ended if effect not in left_alone),
+    )
 
 
 def successor_of(call: Call, now: float) -> Call:

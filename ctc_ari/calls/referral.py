@@ -11,6 +11,7 @@ from ctc_ari.calls.effects import (
     TellPhone,
     Watch,
 )
+from ctc_ari.calls.handover import connect_both
 from ctc_ari.calls.inputs import (
     PhoneJoins,
     PhoneTransfers,
@@ -22,7 +23,7 @@ from ctc_ari.calls.steps import (
     Step,
     add_leg,
 )
-from ctc_ari.calls.transfer import begin_transfer, connect_both
+from ctc_ari.calls.transfer import begin_transfer
 
 __all__ = ["join", "phone_declined", "phone_transfers", "second_call", "turn_away"]
 

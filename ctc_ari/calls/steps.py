@@ -20,6 +20,7 @@ __all__ = [
     "Step",
     "add_leg",
     "clean_up",
+    "consulting_role",
     "dismiss",
     "drop",
     "end",
@@ -31,6 +32,7 @@ __all__ = [
     "stage",
     "stop_recording",
     "talk_deadline",
+    "tells_phone",
     "turn_away",
     "with_transfer",
 ]
@@ -168,3 +170,15 @@ def pause_recording(call: Call) -> Step:
         call, recorded=call.recording == "on" or (call.transfers[-1].open and call.transfers[-1].recorded)
     )
     return stop_recording(call)
+
+
+def consulting_role(call: Call) -> Role:
+    """The channel on which the agent talks with the target."""
+    transfer = call.transfers[-1]
+    return "second" if transfer.by == "phone" and transfer.mode == "attended" else "agent"
+
+
+def tells_phone(call: Call) -> bool:
+    """Her phone asked for it on this very channel, and waits for the outcome."""
+    transfer = call.transfers[-1]
+    return transfer.by == "phone" and transfer.mode == "blind" and call.agent_leg.exists
