@@ -42,6 +42,7 @@ TESTED_ELSEWHERE = {
     "ctc_ari.calls.entry": "calls/test_desk_controls.py",
     "ctc_ari.calls.inputs": "calls/test_engine.py",
     "ctc_ari.calls.ports": "calls/test_desk.py",
+    "ctc_ari.calls.hearing": "calls/test_desk_callers.py",
     "ctc_ari.calls.handover": "calls/test_transfer.py",
     "ctc_ari.calls.recall": "calls/test_transfer.py",
     "ctc_ari.calls.reconnect": "calls/test_transfer.py",

@@ -1,11 +1,10 @@
-"""The one I/O shell around the engine: what is asked of calls, who calls in, and taking over after a restart."""
+"""The one I/O shell around the engine: what is asked of calls, and taking over after a restart."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 
-import structlog
 from msgspec.structs import replace
 
 from ctc_ari.calls.commands import PlaceCall, Placed
@@ -13,35 +12,14 @@ from ctc_ari.calls.dialling import Dialling
 from ctc_ari.calls.driver import Driver
 from ctc_ari.calls.engine import TABLE, refuse
 from ctc_ari.calls.entry import Entry, Wish
-from ctc_ari.calls.ids import belongs_to, channel_id, new_call_id, owner_of
-from ctc_ari.calls.inputs import (
-    HangUp,
-    Input,
-    LegAnswered,
-    LegGone,
-    LegReady,
-    LegRinging,
-    MoveTo,
-    Stored,
-    StoreFailed,
-    Supervise,
-)
+from ctc_ari.calls.hearing import Hearing
+from ctc_ari.calls.ids import channel_id, new_call_id
+from ctc_ari.calls.inputs import HangUp, Input, MoveTo, Stored, StoreFailed, Supervise
 from ctc_ari.calls.leg import Device, Leg
 from ctc_ari.calls.model import Agent, Call, Phase, SupervisorMode, TransferMode
 from ctc_ari.calls.policy import Admission, RecentCalls
-from ctc_ari.calls.ports import (
-    Arrived,
-    CallStore,
-    DialAnswered,
-    Heard,
-    Left,
-    Listener,
-    Referred,
-    Snapshot,
-    Telephony,
-)
+from ctc_ari.calls.ports import CallStore, Heard, Listener, Snapshot, Telephony
 from ctc_ari.calls.reception import Reception
-from ctc_ari.calls.resume import observed
 from ctc_ari.calls.roster import Roster
 from ctc_ari.config import Asterisk, Limits
 from ctc_ari.errors import (
@@ -59,11 +37,7 @@ from ctc_ari.errors import (
 
 __all__ = ["Desk"]
 
-log = structlog.get_logger(__name__)
-
 HOUSEKEEPING_SECONDS = 10.0
-#: Seconds after which a channel that left the application is gone, though nobody said so.
-GONE_SECONDS = 0.5
 #: Seconds an answer of Asterisk may be overdue before new calls are refused, so that those it has do not suffer.
 MOST_BEHIND = 0.25
 
@@ -98,7 +72,7 @@ class Desk:
             next_agent=self._reception.next_agent,
             refused=lambda call: self._recent.forget(call.agent.email, call.number),
         )
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._hearing = Hearing(telephony, store, self._roster, self._reception, self._driver, clock)
         self._admission = Admission(limits)
         self._recent = RecentCalls(limits.duplicate_window)
         self._window = float(limits.duplicate_window)
@@ -248,87 +222,21 @@ class Desk:
         await asyncio.shield(entry.ringing)
         return Placed(entry.call)
 
-    # inputs
+    # what Asterisk tells
 
     def hear(self, channel: str, heard: Heard) -> None:
-        """Handle what a channel told: find out whose it is."""
-        call_id = self._roster.call_of(channel)
-        entry = self._roster.get(call_id)
-        if isinstance(heard, Arrived):
-            if entry is None:
-                self._arrived(heard)
-            return
-        role = entry.call.role_of(channel) if entry else None
-        if entry is None or role is None:
-            if isinstance(heard, LegReady | LegRinging | LegAnswered) and belongs_to(self._telephony.app, call_id):
-                #: Its creation was carried out after all, too late.
-                self._telephony.discard([channel])
-            return
-        match heard:
-            case DialAnswered():
-                if role in ("customer", "target"):
-                    self._driver.enqueue(entry, LegAnswered(role))
-            case Left():
-                self._loop.call_later(GONE_SECONDS, self._has_left, channel)
-            case Referred():
-                self._driver.enqueue(entry, self._reception.referral(entry.call, role, heard, self._clock()))
-            case _:
-                self._driver.enqueue(entry, replace(heard, role=role))
+        """Handle what a channel told."""
+        self._hearing.hear(channel, heard)
 
-    def _has_left(self, channel: str) -> None:
-        """Nobody may wait for one who hung up, should Asterisk not say that the channel is gone."""
-        entry = self._roster.get(self._roster.call_of(channel))
-        role = entry.call.role_of(channel) if entry else None
-        if entry and role and entry.call.leg(role).exists:
-            log.warning("left and never said to be gone", call=entry.call.id, role=role)
-            self._driver.enqueue(entry, LegGone(role))
+    def reconcile(self, snapshot: Snapshot) -> None:
+        """Compare with what Asterisk has, each time when a connection has come up."""
+        self._hearing.reconcile(snapshot)
 
     def feed(self, call_id: str, happened: Input) -> None:
         """Handle an input, after those of this call that are being handled already."""
         self._driver.feed(call_id, happened)
 
-    # callers, and calls dialled on phones
-
-    def _arrived(self, arrived: Arrived) -> None:
-        now = self._clock()
-        if arrived.kind == "dialled":
-            second = self._reception.second_call(arrived, now)
-            if second is not None:
-                entry, call = second
-                self._roster.adopt_channel(arrived.channel, entry.call.id)
-                self._driver.enqueue(entry, call)
-                return
-        else:
-            caller = self._reception.caller(arrived, now) if self._store.writable else None
-            if caller is not None:
-                self._offer(caller, now)
-                return
-        #: The dialplan knows what to do with it.
-        self._telephony.leave(arrived.channel)
-
-    def _offer(self, call: Call, now: float) -> None:
-        entry = Entry(call, row=False)
-        self._driver.begin(entry, now)
-        self._in_background(self._store_offer(entry))
-
-    async def _store_offer(self, entry: Entry) -> None:
-        """The row, then the phones."""
-        try:
-            contact = await self._store.add(entry.call)
-        except CtcError:
-            entry.row = True
-            self._driver.feed(entry.call.id, StoreFailed())
-        else:
-            entry.row = True
-            self._driver.feed(entry.call.id, Stored(contact))
-        self._driver.write(entry)
-
-    def _in_background(self, work: Coroutine[None, None, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    # coming up, and coming back
+    # taking over after a restart
 
     async def load(self) -> None:
         """Take over the open calls of this node from the database. Raises DatabaseUnreachable."""
@@ -341,24 +249,6 @@ class Desk:
         for call in recent:
             self._recent.remember(call.agent.email, call.number, call.id, call.created_at)
         self._tidy()
-
-    def reconcile(self, snapshot: Snapshot) -> None:
-        """Compare with what Asterisk has: feed what was missed, remove what belongs to no call."""
-        known = self._roster.claimed()
-        for entry in self._roster:
-            self._driver.enqueue(entry, observed(entry.call, snapshot))
-            if entry.call.id in self._roster:
-                self._driver.arm(entry)
-        known |= self._roster.claimed()
-        strays = [channel for channel in snapshot.channels if channel not in known]
-        named = [channel for channel in strays if belongs_to(self._telephony.app, owner_of(channel))]
-        bridges = [bridge for bridge in snapshot.bridges if bridge not in known]
-        if named or bridges:
-            self._telephony.discard(named, bridges)
-        for channel in set(strays) - set(named):
-            #: A caller whom a service took before it died: the dialplan still knows whom to ring.
-            self._telephony.leave(channel)
-        log.info("reconciled", node=snapshot.node, calls=len(self._roster), strays=len(strays) + len(bridges))
 
     def _tidy(self) -> None:
         now = self._clock()

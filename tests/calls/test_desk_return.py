@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from ctc_ari.calls import desk
+from ctc_ari.calls import hearing
 from ctc_ari.calls.commands import PlaceCall
 from ctc_ari.calls.effects import BridgeLegs, CreateBridge, CreateLeg, Request
 from ctc_ari.calls.ids import bridge_id, channel_id, new_call_id
@@ -161,7 +161,7 @@ async def test_a_connection_that_is_lost_while_a_transfer_is_completed_ends_noth
 async def test_one_who_left_is_gone_though_asterisk_never_says_so(
     room: Room, monkeypatch: pytest.MonkeyPatch, gone: Literal["agent", "customer"]
 ) -> None:
-    monkeypatch.setattr(desk, "GONE_SECONDS", 0.0)
+    monkeypatch.setattr(hearing, "GONE_SECONDS", 0.0)
     call_id = await room.call_in(Phase.TALKING)
     room.desk.hear(channel_id(call_id, gone), Left())
     await turns()
@@ -170,7 +170,7 @@ async def test_one_who_left_is_gone_though_asterisk_never_says_so(
 
 
 async def test_one_who_left_and_is_said_to_be_gone_counts_once(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk, "GONE_SECONDS", 0.0)
+    monkeypatch.setattr(hearing, "GONE_SECONDS", 0.0)
     call_id = await consulting(room)
     target = f"{call_id}.x001"
     room.desk.hear(target, Left())
