@@ -232,10 +232,6 @@ class Desk:
         """Compare with what Asterisk has, each time when a connection has come up."""
         self._hearing.reconcile(snapshot)
 
-    def feed(self, call_id: str, happened: Input) -> None:
-        """Handle an input, after those of this call that are being handled already."""
-        self._driver.feed(call_id, happened)
-
     # taking over after a restart
 
     async def load(self) -> None:

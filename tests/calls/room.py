@@ -14,8 +14,8 @@ from ctc_ari.calls.effects import (
     RecordBridge,
     Request,
 )
+from ctc_ari.calls.ids import channel_id
 from ctc_ari.calls.inputs import (
-    Input,
     LegAnswered,
     LegGone,
     LegReady,
@@ -29,6 +29,8 @@ from tests.calls.fakes import FakeStore, FakeTelephony
 
 __all__ = ["CLICK", "GENEROUS", "NUMBER", "OTHER", "Opener", "Room", "consulting", "turns"]
 
+#: What Asterisk tells of the agent's or the customer's channel.
+Told = LegReady | LegRinging | LegAnswered | LegGone
 NUMBER = "+442079460001"
 OTHER = "+442079460002"
 CLICK = PlaceCall(ALICE, NUMBER)
@@ -63,7 +65,7 @@ class Room:
         """Place a call and let it get as far as this phase; its id."""
         call_id = (await self.desk.place(command)).call.id
         await turns()
-        ways: dict[Phase, list[Input]] = {
+        ways: dict[Phase, list[Told]] = {
             Phase.RINGING_AGENT: [LegReady("customer"), LegRinging("agent")],
             Phase.RINGING_CUSTOMER: [LegAnswered("agent"), LegRinging("customer")],
             Phase.TALKING: [LegAnswered("customer")],
@@ -72,16 +74,20 @@ class Room:
         order = [Phase.RINGING_AGENT, Phase.RINGING_CUSTOMER, phase]
         for step in dict.fromkeys(order[: order.index(phase) + 1]):
             for happened in ways[step]:
-                self.desk.feed(call_id, happened)
+                self.tell(call_id, happened)
         await turns()
         assert (await self.desk.find(call_id)).phase is phase
         return call_id
+
+    def tell(self, call_id: str, happened: Told) -> None:
+        """Let the call's agent or customer, whichever the role names, tell this."""
+        self.desk.hear(channel_id(call_id, "agent" if happened.role == "agent" else "customer"), happened)
 
     async def end(self, call_id: str) -> None:
         """Hang up, and let both channels go."""
         await self.desk.hang_up(call_id)
         for role in ("agent", "customer"):
-            self.desk.feed(call_id, LegGone(role))
+            self.tell(call_id, LegGone(role))
         await turns()
 
     def events(self, call_id: str) -> list[str]:

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from ctc_ari.calls import engine
 from ctc_ari.calls.commands import CallDesk, PlaceCall, Placed
 from ctc_ari.calls.effects import (
     CreateBridge,
@@ -13,7 +14,6 @@ from ctc_ari.calls.effects import (
     Originate,
 )
 from ctc_ari.calls.inputs import (
-    DeadlinePassed,
     LegAnswered,
     LegGone,
     LegRinging,
@@ -92,7 +92,7 @@ async def test_a_click_after_the_window_joins_while_it_rings_and_is_refused_once
     call_id = await room.call_in(Phase.RINGING_CUSTOMER)
     room.now += 11
     assert (await room.desk.place(CLICK)).call.id == call_id
-    room.desk.feed(call_id, LegAnswered("customer"))
+    room.tell(call_id, LegAnswered("customer"))
     with pytest.raises(AgentBusy):
         await room.desk.place(CLICK)
 
@@ -254,17 +254,17 @@ async def test_a_click_given_up_before_the_commit_rings_nothing_and_its_end_is_w
     assert [row.end_reason for row in room.store.rows.values()] == [EndReason.FAILED]
 
 
-async def test_a_row_that_comes_too_late_rings_nothing(room: Room) -> None:
+async def test_a_row_that_comes_too_late_rings_nothing(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "PLACING_SECONDS", 0.0)
     room.store.gate = asyncio.Event()
     click = asyncio.create_task(room.desk.place(CLICK))
-    await turns()
-    (call,) = room.desk.live()
-    room.desk.feed(call.id, DeadlinePassed())
+    await asyncio.sleep(0.01)
+    assert [happening.event for happening in room.heard] == ["call.created", "call.ended"]
     room.store.gate.set()
     with pytest.raises(CallFailed):
         await click
     assert not room.telephony.requests
-    assert room.store.rows[call.id].end_reason is EndReason.FAILED
+    assert [row.end_reason for row in room.store.rows.values()] == [EndReason.FAILED]
 
 
 # Asterisk's answer to the ring
@@ -297,7 +297,7 @@ async def test_a_ring_that_may_have_happened_is_never_a_failure(room: Room, stat
     placed = await room.desk.place(CLICK)
     await turns()
     assert placed.call.live
-    room.desk.feed(placed.call.id, LegRinging("agent"))
+    room.tell(placed.call.id, LegRinging("agent"))
     assert len(room.telephony.asked(CreateLeg)) == 1, "her ringing is as good as the answer"
 
 
@@ -306,7 +306,7 @@ async def test_her_phone_declines_before_asterisk_s_answer_then_the_click_still_
     click = asyncio.create_task(room.desk.place(CLICK))
     await turns()
     (call,) = room.desk.live()
-    room.desk.feed(call.id, LegGone("agent", 21, 603))
+    room.tell(call.id, LegGone("agent", 21, 603))
     async with asyncio.timeout(2):
         placed = await click
     assert placed.call.end_reason is EndReason.AGENT_REJECTED

@@ -59,7 +59,7 @@ async def test_hung_up_from_outside_then_channels_go_and_the_bridge_after_them(
     assert HangUpLeg("agent") in [request for _, request in room.telephony.requests]
     assert not room.telephony.asked(DestroyBridge)
     for role in ("agent", "customer"):
-        room.desk.feed(call_id, LegGone(role))
+        room.tell(call_id, LegGone(role))
     assert room.telephony.asked(DestroyBridge) == [call_id]
     assert room.events(call_id)[-1] == "call.ended"
     assert room.events(call_id).count("call.ended") == 1
@@ -214,7 +214,7 @@ async def test_a_conversation_that_is_too_long_ends_by_the_limit(open_room: Open
     room = open_room(asterisk=Asterisk(max_call_seconds=0))
     call_id = (await room.desk.place(CLICK)).call.id
     for happened in (LegReady("customer"), LegAnswered("agent"), LegAnswered("customer")):
-        room.desk.feed(call_id, happened)
+        room.tell(call_id, happened)
     assert (await room.desk.find(call_id)).phase is Phase.TALKING
     await asyncio.sleep(0.01)
     call = await room.desk.find(call_id)
@@ -225,7 +225,7 @@ async def test_a_deadline_that_moved_does_not_fire_at_its_old_time(open_room: Op
     room = open_room(asterisk=Asterisk(max_call_seconds=0))
     call_id = (await room.desk.place(CLICK)).call.id
     for happened in (LegReady("customer"), LegAnswered("agent"), LegAnswered("customer")):
-        room.desk.feed(call_id, happened)
+        room.tell(call_id, happened)
     await room.desk.hang_up(call_id)
     await asyncio.sleep(0.01)
     assert (await room.desk.find(call_id)).ended_by == "api"
@@ -235,7 +235,7 @@ async def test_a_closed_desk_lets_calls_be(open_room: Opener) -> None:
     room = open_room(asterisk=Asterisk(max_call_seconds=0))
     call_id = (await room.desk.place(CLICK)).call.id
     for happened in (LegReady("customer"), LegAnswered("agent"), LegAnswered("customer")):
-        room.desk.feed(call_id, happened)
+        room.tell(call_id, happened)
     room.desk.close()
     await asyncio.sleep(0.01)
     assert (await room.desk.find(call_id)).phase is Phase.TALKING

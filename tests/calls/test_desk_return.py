@@ -20,7 +20,7 @@ from ctc_ari.calls.inputs import (
     LegGone,
     LegReady,
 )
-from ctc_ari.calls.leg import LegStage
+from ctc_ari.calls.leg import LegStage, Role
 from ctc_ari.calls.model import Agent, Call, EndReason, Phase
 from ctc_ari.calls.ports import NOT_SENT, Left, Snapshot
 from ctc_ari.errors import AgentBusy, AsteriskUnreachable
@@ -121,15 +121,17 @@ async def test_a_deadline_that_passed_while_we_were_away_fires_after_the_compari
 class Nonsense(Input, frozen=True):
     """An input that no table has."""
 
+    role: Role
+
 
 async def test_a_mistake_in_one_call_hurts_neither_another_nor_its_own_next_input(room: Room) -> None:
     hurt = await room.call_in(Phase.RINGING_CUSTOMER)
     other = await room.call_in(Phase.RINGING_CUSTOMER, PlaceCall(BOB, OTHER))
     with capture_logs() as logs:
-        room.desk.feed(hurt, Nonsense())
+        room.desk.hear(channel_id(hurt, "customer"), Nonsense("customer"))
     assert [(entry["event"], entry["call"]) for entry in logs] == [("engine failed", hurt)]
     for call_id in (other, hurt):
-        room.desk.feed(call_id, LegAnswered("customer"))
+        room.tell(call_id, LegAnswered("customer"))
         assert (await room.desk.find(call_id)).phase is Phase.TALKING
 
 
