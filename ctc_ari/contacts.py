@@ -10,7 +10,6 @@ from typing import Protocol
 import msgspec
 
 from ctc_ari.calls.numbers import NumberPart
-from ctc_ari.directory import ContactRecord
 from ctc_ari.errors import BadRequest, InvalidNumber
 
 __all__ = [
@@ -64,11 +63,6 @@ class ContactDetails(msgspec.Struct, frozen=True):
     updated_at: float = 0.0
     #: When the last conversation with this contact ended.
     last_spoken_at: float | None = None
-
-    @property
-    def record(self) -> ContactRecord:
-        """What a call needs of it."""
-        return ContactRecord(self.id, self.name, tuple(number.number for number in self.numbers))
 
 
 #: Where a page ended: what contacts are sorted by, and the id.

@@ -7,7 +7,6 @@ import pytest
 
 from ctc_ari.calls.numbers import Spelling
 from ctc_ari.contacts import ContactDetails, ContactNumber, check_contact, new_contact_id, spell_numbers
-from ctc_ari.directory import ContactRecord
 from ctc_ari.errors import BadRequest, InvalidNumber
 
 SPELL = Spelling("GB").spell
@@ -24,7 +23,6 @@ GRACE = ContactDetails(
 
 def test_a_contact_stays_as_it_is() -> None:
     assert check_contact(GRACE) == GRACE
-    assert GRACE.record == ContactRecord("grace", "Grace Hopper", ("+442079460001",))
 
 
 def test_white_space_is_put_in_order_and_what_is_empty_is_none() -> None:

@@ -9,7 +9,6 @@ import msgspec
 
 from ctc_ari.calls.numbers import NumberPart
 from ctc_ari.contacts import ContactDetails, ContactNumber, ContactPage, Position, check_contact
-from ctc_ari.directory import ContactRecord
 from ctc_ari.errors import Conflict, ContactNotFound
 from ctc_ari.store.pool import Connection, Pool, acquire, database_errors
 from ctc_ari.words import fold, words_of
@@ -17,9 +16,7 @@ from ctc_ari.words import fold, words_of
 __all__ = [
     "BY_CONVERSATION",
     "PostgresContacts",
-    "contacts_with_number",
     "mark_spoken",
-    "put_contact",
     "read_contacts",
     "sort_key_of",
     "text_words_of",
@@ -119,9 +116,12 @@ class PostgresContacts:
             raise ContactNotFound
 
     async def with_number(self, number: str) -> list[ContactDetails]:
-        """Everybody with that number, the most recently spoken to first; 50 at most. Raises DatabaseUnreachable."""
+        """Everybody with that number, E.164, 50 at most: a call belongs to the first; the others are candidates.
+
+        First comes the one most recently spoken to. Raises DatabaseUnreachable.
+        """
         async with acquire(self._pool) as connection:
-            return await contacts_with_number(connection, number)
+            return [_details(row) for row in await connection.fetch(_WITH_NUMBER, number)]
 
     async def search(
         self, words: Sequence[str], part: NumberPart | None, *, after: Position | None, limit: int
@@ -136,23 +136,6 @@ class PostgresContacts:
         last = rows[limit - 1] if len(rows) > limit else None
         position = None if last is None else (last["sort_key"], last["id"])
         return ContactPage([_details(row) for row in rows[:limit]], position)
-
-
-async def put_contact(connection: Connection, contact: ContactRecord) -> None:
-    """Create the contact, or make it as given, with nothing but its name and numbers. Raises DatabaseUnreachable."""
-    numbers = tuple(ContactNumber(number) for number in contact.numbers)
-    with database_errors():
-        async with connection.transaction():
-            await _put(connection, check_contact(ContactDetails(contact.id, contact.name, numbers)))
-
-
-async def contacts_with_number(connection: Connection, number: str) -> list[ContactDetails]:
-    """Everybody with that number, E.164: a call belongs to the first; the others are candidates.
-
-    First comes the one most recently spoken to. Raises DatabaseUnreachable.
-    """
-    with database_errors():
-        return [_details(row) for row in await connection.fetch(_WITH_NUMBER, number)]
 
 
 async def read_contacts(connection: Connection, ids: Sequence[str]) -> list[ContactDetails]:

@@ -5,12 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlencode
 
-import asyncpg
 import pytest
 from playwright.async_api import BrowserContext, Page
 
-from ctc_ari.directory import ContactRecord
-from ctc_ari.store.contacts import put_contact
 from tests.browser.stage import CUSTOMER, DID, Stage, Window
 from tests.browser.test_conversation import ready, talking
 from tests.integration.process import killable
@@ -111,11 +108,9 @@ async def test_a_transfer_to_somebody_busy_says_why(crm: Stage, context: Browser
 
 
 async def test_a_hostile_name_is_text_and_nothing_else(crm: Stage, context: BrowserContext) -> None:
-    connection = await asyncpg.connect(crm.desk.database_url)
-    try:
-        await put_contact(connection, ContactRecord("evil", HOSTILE, (number("sings"),)))
-    finally:
-        await connection.close()
+    contact = {"name": HOSTILE, "numbers": [{"number": number("sings")}]}
+    status, answer = await crm.desk.api("PUT", "/api/v1/contacts/evil", json=contact)
+    assert status == 201, answer
     window = await ready(crm, context)
     await window.call(number("sings"))
     await window.says("<img src=x onerror=")

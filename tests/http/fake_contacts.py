@@ -72,7 +72,7 @@ class FakeContacts:
     async def with_number(self, number: str) -> Sequence[ContactDetails]:
         """In no order."""
         self._look()
-        return [contact for contact in self.known.values() if number in contact.record.numbers]
+        return [contact for contact in self.known.values() if number in _numbers(contact)]
 
     async def search(
         self, words: Sequence[str], part: NumberPart | None, *, after: Position | None, limit: int
@@ -94,7 +94,11 @@ def _position(contact: ContactDetails) -> Position:
     return fold(contact.name), contact.id
 
 
+def _numbers(contact: ContactDetails) -> list[str]:
+    return [each.number for each in contact.numbers]
+
+
 def _found(contact: ContactDetails, words: Sequence[str], part: NumberPart | None) -> bool:
-    if part is not None and any(number.startswith(part.beginnings) for number in contact.record.numbers):
+    if part is not None and any(number.startswith(part.beginnings) for number in _numbers(contact)):
         return True
     return (bool(words) or part is None) and matches(words, words_of(contact.name))

@@ -31,13 +31,12 @@ from ctc_ari.config import (
     Server,
     Webhooks,
 )
-from ctc_ari.directory import ContactRecord
 from ctc_ari.runtime import asterisk, processes
-from ctc_ari.store.contacts import put_contact
-from ctc_ari.store.pool import connect
+from ctc_ari.store.pool import open_pool
 from ctc_ari.store.tokens import create_token
 from tests import phones
 from tests.store import databases
+from tests.store.contacts import put_contact
 
 _extension = iter(map(str, range(7000, 9000))).__next__
 
@@ -370,10 +369,8 @@ async def at_once(stack: AsyncExitStack, *contexts: AbstractAsyncContextManager[
 
 async def prepare(url: str) -> str:
     """A contact and a token; returns the token."""
-    connection = await connect(url)
-    try:
-        await put_contact(connection, ContactRecord("grace", "Grace Hopper", (number("answers"),)))
-        _, token = await create_token(connection, "crm", now=time.time())
-    finally:
-        await connection.close()
+    async with await open_pool(url, min_size=1) as pool:
+        await put_contact(pool, "grace", "Grace Hopper", number("answers"))
+        async with pool.acquire() as connection:
+            _, token = await create_token(connection, "crm", now=time.time())
     return token

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from ctc_ari.calls.model import Phase
 from ctc_ari.calls.ports import Happening
-from ctc_ari.directory import ContactRecord
 from ctc_ari.store.calls import PostgresCallStore
-from ctc_ari.store.contacts import put_contact
 from ctc_ari.store.pool import open_pool
 from ctc_ari.store.spool import Spool
 from tests.calls.builders import NOW, a_call_in
 from tests.store import databases
+from tests.store.contacts import put_contact
 from tests.store.test_log import over, talking
 
 
@@ -52,8 +51,7 @@ async def test_database_dies_then_the_service_and_the_next_one_writes_everything
             second = PostgresCallStore(pool, url, spool=spool)
             task = asyncio.create_task(second.run())
             try:
-                async with pool.acquire() as connection:
-                    await put_contact(connection, ContactRecord("c1", "Carla", (call.number,)))
+                await put_contact(pool, "c1", "Carla", call.number)
                 await second.recover()
                 spoken = await pool.fetchval("select extract(epoch from last_spoken_at)::float8 from contacts")
                 assert spoken == ended.ended_at, "the conversation was with her"

@@ -15,13 +15,12 @@ from msgspec.structs import replace
 from ctc_ari.calls.ids import new_call_id
 from ctc_ari.calls.model import Agent, Call, Contact, Phase
 from ctc_ari.calls.ports import CallStore, Happening
-from ctc_ari.directory import ContactRecord
 from ctc_ari.errors import AgentBusy, DatabaseUnreachable
 from ctc_ari.store.calls import LINGER_SECONDS, PostgresCallStore
-from ctc_ari.store.contacts import put_contact
 from ctc_ari.store.pool import Pool
 from tests.calls.builders import ALICE, NOW, a_call, a_call_in
 from tests.store import databases
+from tests.store.contacts import put_contact
 
 NUMBER = "+442079460001"
 
@@ -94,8 +93,7 @@ async def test_an_added_call_is_committed_as_it_is(store: PostgresCallStore, poo
 
 
 async def test_adding_finds_the_contact_by_number(store: PostgresCallStore, pool: Pool) -> None:
-    async with pool.acquire() as connection:
-        await put_contact(connection, ContactRecord("c1", "Carla", ("+442079460009", NUMBER)))
+    await put_contact(pool, "c1", "Carla", "+442079460009", NUMBER)
     assert await store.add(new("alice")) == Contact("c1", "Carla")
     assert await store.add(new("bob", number="+442079460008")) is None
     known = Contact("c1", "As the CRM says")
@@ -115,8 +113,7 @@ async def test_an_agent_has_one_live_call(store: PostgresCallStore, pool: Pool) 
 async def test_calls_that_arrive_together_are_one_statement_and_each_gets_its_own_answer(
     store: PostgresCallStore, pool: Pool
 ) -> None:
-    async with pool.acquire() as connection:
-        await put_contact(connection, ContactRecord("c1", "Carla", (NUMBER,)))
+    await put_contact(pool, "c1", "Carla", NUMBER)
     await store.add(new("busy"))
     calls = [new(f"a{n}", number=f"+4420794601{n:02}") for n in range(30)]
     calls[7] = new("a7", number=NUMBER)

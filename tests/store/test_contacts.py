@@ -11,10 +11,9 @@ import pytest
 
 from ctc_ari.calls.numbers import NumberPart, Spelling
 from ctc_ari.contacts import ContactDetails, ContactNumber, Contacts
-from ctc_ari.directory import ContactRecord
 from ctc_ari.errors import BadRequest, Conflict, ContactNotFound
 from ctc_ari.store import contacts as module
-from ctc_ari.store.contacts import PostgresContacts, contacts_with_number, mark_spoken, put_contact
+from ctc_ari.store.contacts import PostgresContacts, mark_spoken
 from ctc_ari.store.pool import Pool
 from ctc_ari.words import words_of
 from tests.store.crowd import fill_contacts
@@ -111,8 +110,7 @@ async def test_a_shared_number_is_that_of_whom_one_talked_to_last(contacts: Post
         await contacts.create(ContactDetails(contact_id, contact_id, numbers))
 
     async def candidates() -> list[str]:
-        async with pool.acquire() as connection:
-            return [found.id for found in await contacts_with_number(connection, SHARED)]
+        return [found.id for found in await contacts.with_number(SHARED)]
 
     #: Nobody was spoken to: those whose first number it is, the oldest first.
     assert await candidates() == ["b", "c", "a"]
@@ -216,14 +214,6 @@ async def test_pages_hold_everybody_once(contacts: PostgresContacts) -> None:
             after = page.next
         assert after is None
         assert seen == [f"c{number}" for number in range(7)]
-
-
-async def test_what_the_demo_puts_is_found(pool: Pool, contacts: PostgresContacts) -> None:
-    async with pool.acquire() as connection:
-        await put_contact(connection, ContactRecord("c1", "Grace Hopper", (WORK, MOBILE)))
-        await put_contact(connection, ContactRecord("c1", "Grace B. Hopper", (MOBILE,)))
-    assert (await contacts.read("c1")).record == ContactRecord("c1", "Grace B. Hopper", (MOBILE,))
-    assert await names(contacts, "hopper") == ["Grace B. Hopper"]
 
 
 # a hundred thousand of them

@@ -11,10 +11,8 @@ from msgspec.structs import replace
 
 from ctc_ari.calls.model import Contact, EndReason, Phase
 from ctc_ari.calls.ports import Logged
-from ctc_ari.directory import ContactRecord
 from ctc_ari.log.row import LogRow
 from ctc_ari.store.calls import PostgresCallStore
-from ctc_ari.store.contacts import put_contact
 from ctc_ari.store.log import read_rows, tell, was_told
 from ctc_ari.store.log_keeper import LogKeeper, Rebuilt, rebuild
 from ctc_ari.store.pool import Connection, Pool
@@ -22,6 +20,7 @@ from ctc_ari.store.records import add_cdr, add_cel, read_cdr, read_cel
 from tests.calls.builders import CALL_ID, NOW, a_call_in
 from tests.log.tape import HOUSE, NUMBER, tape
 from tests.log.test_cdr import TALK, cdr
+from tests.store.contacts import put_contact
 
 PHONE = "1750000000.9"
 DIALLED = """
@@ -251,8 +250,7 @@ async def test_a_conversation_that_is_rebuilt_was_one_with_the_contact(pool: Poo
     await saved(pool, database_url, **SEEN)
     await happened(pool, DONE, CALL_ID)
     (row,) = await log(pool)
-    async with pool.acquire() as connection:
-        await put_contact(connection, ContactRecord("c1", "Carla", (row.number,)))
+    await put_contact(pool, "c1", "Carla", row.number)
     await pool.execute("delete from call_log")
     await rebuilt(pool)
     (row,) = await log(pool)
