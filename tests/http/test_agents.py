@@ -8,9 +8,9 @@ import pytest
 
 from ctc_ari.calls.model import Agent
 from ctc_ari.errors import Conflict, DatabaseUnreachable
+from tests.http.asking import bearer, refused
 from tests.http.conftest import Client, Wire, World
 from tests.http.fakes import ANNA, ANNAS_SESSION, ANNAS_TOKEN, BORIS, LINK_TOKEN
-from tests.http.test_contacts import bearer, refused
 
 AGENTS = "/api/v1/agents"
 ONE = f"{AGENTS}/{{email}}"

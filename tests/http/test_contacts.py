@@ -8,6 +8,7 @@ import pytest
 
 from ctc_ari.contacts import ContactDetails, ContactNumber
 from ctc_ari.errors import DatabaseUnreachable
+from tests.http.asking import bearer, refused
 from tests.http.conftest import Client, Wire, World
 from tests.http.fake_contacts import GRACE
 from tests.http.fakes import ANNAS_SESSION, ANNAS_TOKEN, LINK_TOKEN
@@ -29,17 +30,6 @@ SHOWN = {
     "updated_at": "2026-03-01T09:30:00.125Z",
     "last_spoken_at": "2026-03-01T09:31:00.125Z",
 }
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
-
-
-async def refused(client: Client, method: str, path: str, status: int, code: str, **more: Any) -> str:
-    response = await client.request(method, path, **more)
-    problem: dict[str, Any] = await response.json(content_type="application/problem+json")
-    assert (response.status, problem["code"]) == (status, code)
-    return str(problem["detail"])
 
 
 async def found(client: Client, query: str, **more: Any) -> list[str]:

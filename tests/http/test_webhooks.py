@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from ctc_ari.errors import DatabaseUnreachable
+from tests.http.asking import bearer, refused
 from tests.http.conftest import Client, Wire, World
 from tests.http.fake_webhooks import DEAD, HELPDESK, NEW_SECRET
 from tests.http.fakes import ANNA, ANNAS_SESSION, ANNAS_TOKEN, LINK_TOKEN
-from tests.http.test_contacts import bearer, refused
 
 WEBHOOKS = "/api/v1/webhooks"
 ONE = f"{WEBHOOKS}/{{webhook_id}}"
