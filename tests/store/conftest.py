@@ -1,4 +1,4 @@
-"""Fixtures: a fresh `database_url` and `pool` for each test."""
+"""Fixtures: a fresh `database_url`, `pool` and `store` for each test."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from ctc_ari.store.calls import PostgresCallStore
 from ctc_ari.store.pool import Pool
 from tests.store import databases
+from tests.store.kept_calls import keeping
 
 
 @pytest.fixture
@@ -22,3 +24,10 @@ async def pool(server: databases.Server, database_url: str) -> AsyncIterator[Poo
     """Connections to that database."""
     async with server.pool(database_url) as opened:
         yield opened
+
+
+@pytest.fixture
+async def store(pool: Pool, database_url: str) -> AsyncIterator[PostgresCallStore]:
+    """A store of calls that writes."""
+    async with keeping(pool, database_url) as running:
+        yield running

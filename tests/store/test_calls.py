@@ -4,75 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
-import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from ctc_ari.calls.ids import new_call_id
 from ctc_ari.calls.model import Agent, Call, Contact, Phase
-from ctc_ari.calls.ports import CallStore, Happening
-from ctc_ari.errors import AgentBusy, DatabaseUnreachable
+from ctc_ari.calls.ports import CallStore
+from ctc_ari.errors import AgentBusy
 from ctc_ari.store.calls import LINGER_SECONDS, PostgresCallStore
 from ctc_ari.store.pool import Pool
-from tests.calls.builders import ALICE, NOW, a_call, a_call_in
-from tests.store import databases
+from tests.calls.builders import NOW
 from tests.store.contacts import put_contact
+from tests.store.kept_calls import happenings, journal, keeping, later, new, rows
 
 NUMBER = "+442079460001"
-
-
-@asynccontextmanager
-async def keeping(pool: Pool, url: str) -> AsyncIterator[PostgresCallStore]:
-    """A store that writes until the block ends."""
-    store = PostgresCallStore(pool, url)
-    task = asyncio.create_task(store.run())
-    try:
-        yield store
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        assert task.cancelled(), task.exception()
-
-
-@pytest.fixture
-async def store(pool: Pool, database_url: str) -> AsyncIterator[PostgresCallStore]:
-    async with keeping(pool, database_url) as running:
-        yield running
-
-
-def new(agent: str = "alice", **changes: Any) -> Call:
-    """A call that begins."""
-    agents = replace(ALICE, email=f"{agent}@example.com")
-    return a_call(new_call_id("ctc", NOW), agents, **changes)
-
-
-def later(call: Call, phase: Phase, **changes: Any) -> Call:
-    """The same call, further on."""
-    return replace(a_call_in(phase), id=call.id, agent=call.agent, number=call.number, **changes)
-
-
-def happenings(call: Call, first: int, *events: str) -> list[Happening]:
-    return [Happening(call, event, NOW + seq, seq) for seq, event in enumerate(events, first)]
-
-
-async def rows(pool: Pool, call: Call) -> list[asyncpg.Record]:
-    return await pool.fetch("select * from calls where id = $1", call.id)
-
-
-async def journal(pool: Pool, call: Call) -> list[tuple[int, str]]:
-    found = await pool.fetch("select seq, event from call_journal where call_id = $1 order by seq", call.id)
-    return [(row["seq"], row["event"]) for row in found]
-
-
-async def until_writable(store: PostgresCallStore, wanted: bool, seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while store.writable is not wanted:
-        assert time.monotonic() < deadline, f"never {'writable' if wanted else 'unwritable'}"
-        await asyncio.sleep(0.02)
 
 
 async def test_it_is_a_call_store(store: PostgresCallStore) -> None:
@@ -270,108 +215,6 @@ async def test_an_end_that_somebody_waits_for_is_hurried(store: PostgresCallStor
         store.save(later(again, Phase.ENDING), [])
         await store.flush(2)
     assert min(times) < LINGER_SECONDS / 2
-
-
-# the database goes away
-
-
-async def test_killed_then_new_calls_fail_in_time_and_changes_are_kept_until_it_is_back() -> None:
-    with databases.server() as server:
-        async with server.migrated() as url, server.pool(url) as pool, keeping(pool, url) as store:
-            call = new("alice")
-            await store.add(call)
-            server.kill()
-            before = time.perf_counter()
-            with pytest.raises(DatabaseUnreachable):
-                await store.add(new("bob"))
-            assert time.perf_counter() - before < 2.5
-            assert not store.writable
-            assert await store.probe() == "PostgreSQL cannot be reached"
-            talks, ends = later(call, Phase.TALKING), later(call, Phase.ENDING)
-            store.save(talks, happenings(talks, 1, "call.created", "call.answered"), urgent=True)
-            await asyncio.sleep(0.6)
-            store.save(ends, happenings(ends, 3, "call.ended"), urgent=True)
-            assert store.unsaved == 1
-            assert await store.find(call.id) == ends
-            with pytest.raises(DatabaseUnreachable):
-                await store.find("ctc-other")
-            await store.flush(0.1)
-            assert store.unsaved == 1
-            server.start()
-            await until_writable(store, True)
-            assert await store.probe() is None
-            await store.flush(5)
-            assert (await rows(pool, call))[0]["state"] == "ended"
-            assert [seq for seq, _ in await journal(pool, call)] == [1, 2, 3]
-            assert await store.add(new("alice")) is None
-
-
-async def test_a_database_that_does_not_answer_makes_a_new_call_fail_within_two_seconds_and_leaves_no_live_row(
-    store: PostgresCallStore, pool: Pool
-) -> None:
-    call = new()
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("lock table calls in exclusive mode")
-        before = time.perf_counter()
-        with pytest.raises(DatabaseUnreachable):
-            await store.add(call)
-        assert 1.5 < time.perf_counter() - before < 3.0
-        assert not store.writable
-    await until_writable(store, True)
-    store.save(later(call, Phase.ENDING), [], urgent=True)
-    await store.flush(3)
-    assert [row["state"] for row in await rows(pool, call)] == ["ended"]
-
-
-async def test_a_write_that_fails_halfway_is_tried_again_with_what_happened_since(
-    store: PostgresCallStore, pool: Pool
-) -> None:
-    call = new()
-    await store.add(call)
-    store.save(later(call, Phase.RINGING_AGENT), [], urgent=True)
-    await store.flush(2)
-    talks, ends = later(call, Phase.TALKING), later(call, Phase.ENDING)
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("lock table calls in exclusive mode")
-        store.save(talks, happenings(talks, 1, "call.created", "call.answered"), urgent=True)
-        await asyncio.sleep(0.2)
-        assert await store.find(call.id) == talks, "while it is being written"
-        store.save(ends, happenings(ends, 3, "call.ended"))
-        assert await store.find(call.id) == ends
-        waiting = "from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-        assert await connection.fetchval(f"select count(pg_terminate_backend(pid)) {waiting}") == 1
-        await until_writable(store, False)
-    await until_writable(store, True)
-    await store.flush(3)
-    assert [row["state"] for row in await rows(pool, call)] == ["ended"]
-    assert [seq for seq, _ in await journal(pool, call)] == [1, 2, 3]
-
-
-async def test_a_database_that_takes_no_writes_is_named(store: PostgresCallStore, pool: Pool) -> None:
-    name = await pool.fetchval("select current_database()")
-    await pool.execute(f"alter database {name} set default_transaction_read_only = on")
-    await pool.expire_connections()
-    assert "takes no writes" in str(await store.probe())
-    assert not store.writable
-    async with pool.acquire() as connection:
-        await connection.execute("set default_transaction_read_only = off")
-        await connection.execute(f"alter database {name} reset default_transaction_read_only")
-    await pool.expire_connections()
-    await until_writable(store, True)
-
-
-async def test_a_lost_connection_is_replaced_without_a_change_lost(store: PostgresCallStore, pool: Pool) -> None:
-    call = new("alice")
-    await store.add(call)
-    await pool.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity "
-        "where datname = current_database() and pid <> pg_backend_pid()"
-    )
-    store.save(later(call, Phase.ENDING), happenings(call, 1, "call.ended"), urgent=True)
-    await store.flush(3)
-    await until_writable(store, True)
-    assert await journal(pool, call) == [(1, "call.ended")]
-    assert await store.add(new("alice")) is None
 
 
 # coming up

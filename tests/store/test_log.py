@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -18,24 +15,13 @@ from ctc_ari.calls.model import Call, Contact, Phase
 from ctc_ari.calls.ports import Happening
 from ctc_ari.contacts import ContactDetails, ContactNumber
 from ctc_ari.log.row import LogRow
-from ctc_ari.store.calls import PostgresCallStore
 from ctc_ari.store.contacts import PostgresContacts
 from ctc_ari.store.log import read_rows, with_contact
 from ctc_ari.store.pool import Pool
 from tests.calls.builders import NOW, a_call_in
+from tests.store.kept_calls import keeping
 
 NUMBER = "+442079460001"
-
-
-@asynccontextmanager
-async def keeping(pool: Pool, url: str) -> AsyncIterator[PostgresCallStore]:
-    store = PostgresCallStore(pool, url)
-    task = asyncio.create_task(store.run())
-    try:
-        yield store
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 async def rows(pool: Pool) -> list[LogRow]:

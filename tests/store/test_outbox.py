@@ -13,7 +13,7 @@ from ctc_ari.store.calls import PostgresCallStore
 from ctc_ari.store.outbox import MOST_OF_A_CALL, PostgresOutbox, enqueue
 from ctc_ari.store.pool import Pool
 from ctc_ari.store.webhooks import PostgresWebhooks
-from tests.store.test_calls import happenings, journal, keeping, later, new
+from tests.store.kept_calls import happenings, journal, keeping, later, new
 from tests.store.test_webhooks import Changed, deliver
 
 LEASE = 60.0
