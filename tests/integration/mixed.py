@@ -26,12 +26,13 @@ from ctc_ari.runtime import processes
 from ctc_ari.store.agents import add_agent
 from ctc_ari.store.tokens import create_token
 from tests import phones
+from tests.integration.legs import Leg, legs_of
 from tests.integration.process import Killable
 from tests.integration.wire import Wire, wire
 from tests.integration.world import STAND_IN, Exchange, email, exchange, prepare
 from tests.store import databases
 
-__all__ = ["WISHES", "Leg", "Run", "legs_of", "mixed"]
+__all__ = ["WISHES", "Run", "mixed"]
 
 #: What the customers behind the numbers with this prefix do.
 CUSTOMERS = {
@@ -51,16 +52,6 @@ PHONES = {"answers": 16, "slow": 4, "leaves": 3, "busy": 2, "declines": 2, "ring
 DIDS = {"+442079460701": "slow", "+442079460702": "busy", "+442079460703": "answers"}
 ROUTES: dict[str, str | list[str]] = {did: [email(agent)] for did, agent in DIDS.items()}
 _CALLERS = "4420780"
-
-
-@dataclass(frozen=True)
-class Leg:
-    """One call as a phone outside saw it; seconds since the epoch."""
-
-    number: str
-    began: float
-    answered: float | None
-    ended: float | None
 
 
 @dataclass
@@ -206,7 +197,7 @@ class Run:
             async with phones.sipp_caller(to, from_=number, port=port, **behaviour) as caller:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(caller.process.wait(), 40)
-                self.inbound += [replace_number(leg, number) for leg in legs_of(caller)]
+                self.inbound += [replace(leg, number=f"+{number}") for leg in legs_of(caller)]
         finally:
             self.ports.put_nowait(port)
 
@@ -241,29 +232,6 @@ class Run:
         await asyncio.to_thread(self.database.kill)
         await asyncio.sleep(seconds)
         await asyncio.to_thread(self.database.start)
-
-
-def replace_number(leg: Leg, number: str) -> Leg:
-    """With the number that it was called from."""
-    return Leg(f"+{number}", leg.began, leg.answered, leg.ended)
-
-
-def legs_of(phone: phones.SippPhone) -> list[Leg]:
-    """Each call of that phone, in the order in which they began."""
-    by_call: dict[str, list[Any]] = {}
-    for message in phone.messages:
-        by_call.setdefault(message.call_id, []).append(message)
-    found = []
-    for messages in by_call.values():
-        invite = messages[0]
-        if invite.method != "INVITE" or invite.status:
-            continue
-        answered = next((each.time for each in messages if each.status == 200 and each.method == "INVITE"), None)
-        if not any(each.method == "ACK" for each in messages):
-            answered = None
-        ended = next((each.time for each in messages if each.method == "BYE"), None)
-        found.append(Leg(f"+{invite.called.removeprefix('+')}", invite.time, answered, ended))
-    return found
 
 
 @asynccontextmanager

@@ -22,7 +22,8 @@ from ctc_ari.log.records import CDR_FILE, CEL_FILE
 from ctc_ari.log.row import Disposition, LogRow
 from ctc_ari.store.pool import connect
 from tests.integration.agreement import TENTH, all_rows, differences, once, quiet, seen_by_asterisk, told_by_asterisk
-from tests.integration.mixed import WISHES, Leg, Run, legs_of, mixed
+from tests.integration.legs import Leg, legs_of
+from tests.integration.mixed import WISHES, Run, mixed
 from tests.integration.mixed_phones import KEYS, keyed, moved
 from tests.receivers import Receiver, receiver, until
 
