@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -36,6 +35,7 @@ from ctc_ari.errors import (
 )
 from ctc_ari.http.answers import json_answer
 from ctc_ari.http.bodies import read_body
+from ctc_ari.http.moments import moment, moment_or_none
 from ctc_ari.http.services import LONGEST_ID, Services, authenticate, is_plain, visible_call
 
 __all__ = [
@@ -46,7 +46,6 @@ __all__ = [
     "NewCall",
     "SupervisorView",
     "TransferView",
-    "moment",
     "supervisor_view",
     "transfer_view",
     "view",
@@ -146,15 +145,6 @@ class CallList(msgspec.Struct, frozen=True):
     calls: list[CallView]
 
 
-def moment(at: float) -> str:
-    """RFC 3339, UTC, milliseconds."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _moment_or_none(at: float | None) -> str | None:
-    return None if at is None else moment(at)
-
-
 def view(call: Call) -> CallView:
     """What the outside sees of a call: no channel, no endpoint, no node."""
     return CallView(
@@ -177,9 +167,9 @@ def view(call: Call) -> CallView:
         rung=list(call.rung),
         missed=call.missed,
         created_at=moment(call.created_at),
-        agent_answered_at=_moment_or_none(call.agent_answered_at),
-        answered_at=_moment_or_none(call.answered_at),
-        ended_at=_moment_or_none(call.ended_at),
+        agent_answered_at=moment_or_none(call.agent_answered_at),
+        answered_at=moment_or_none(call.answered_at),
+        ended_at=moment_or_none(call.ended_at),
         end_reason=call.end_reason,
         ended_by=call.ended_by,
     )
@@ -201,7 +191,7 @@ def transfer_view(transfer: Transfer) -> TransferView:
         talking_with=transfer.with_,
         by=transfer.by,
         started_at=moment(transfer.started_at),
-        ended_at=_moment_or_none(transfer.ended_at),
+        ended_at=moment_or_none(transfer.ended_at),
         call_id=transfer.successor if transfer.state == "completed" else None,
     )
 

@@ -14,7 +14,7 @@ from ctc_ari.contacts import ContactDetails, ContactNumber, Position, new_contac
 from ctc_ari.errors import BadRequest, ContactNotFound
 from ctc_ari.http.answers import json_answer
 from ctc_ari.http.bodies import given, read_body
-from ctc_ari.http.calls import moment
+from ctc_ari.http.moments import moment, moment_or_none
 from ctc_ari.http.queries import decode_cursor, encode_cursor, read_limit, read_text
 from ctc_ari.http.services import LONGEST_ID, Services, administrator, authenticate, is_plain
 from ctc_ari.words import words_of
@@ -195,5 +195,5 @@ def _view(contact: ContactDetails) -> ContactView:
         external=contact.external,
         created_at=moment(contact.created_at),
         updated_at=moment(contact.updated_at),
-        last_spoken_at=None if contact.last_spoken_at is None else moment(contact.last_spoken_at),
+        last_spoken_at=moment_or_none(contact.last_spoken_at),
     )

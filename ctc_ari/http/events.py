@@ -19,8 +19,9 @@ from ctc_ari.calls.model import Call
 from ctc_ari.calls.ports import Happening, Logged
 from ctc_ari.directory import Principal
 from ctc_ari.errors import BadRequest, CtcError, Unauthorized
-from ctc_ari.http.calls import CallList, CallView, moment, view
+from ctc_ari.http.calls import CallList, CallView, view
 from ctc_ari.http.log_view import LogView, log_view
+from ctc_ari.http.moments import moment
 from ctc_ari.http.services import LONGEST_TOKEN, Services, bearer_tokens, is_plain
 
 __all__ = [

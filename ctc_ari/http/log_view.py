@@ -7,7 +7,8 @@ from typing import Literal
 import msgspec
 
 from ctc_ari.calls.model import Contact, EndedBy, EndReason
-from ctc_ari.http.calls import PATH, moment
+from ctc_ari.http.calls import PATH
+from ctc_ari.http.moments import moment, moment_or_none
 from ctc_ari.log.row import Disposition, LogAgent, LogRow, LogTransfer, Quality
 
 __all__ = ["LogTransferView", "LogView", "log_view"]
@@ -84,8 +85,8 @@ def log_view(row: LogRow) -> LogView:
         end_reason=row.end_reason,
         ended_by=row.ended_by,
         started_at=moment(row.started_at),
-        agent_answered_at=_moment(row.agent_answered_at),
-        answered_at=_moment(row.answered_at),
+        agent_answered_at=moment_or_none(row.agent_answered_at),
+        answered_at=moment_or_none(row.answered_at),
         ended_at=moment(row.ended_at),
         ring_seconds=round(row.ring_seconds, 3),
         talk_seconds=round(row.talk_seconds, 3),
@@ -108,9 +109,5 @@ def _transfer(transfer: LogTransfer) -> LogTransferView:
         state=transfer.state,
         reason=transfer.reason,
         started_at=moment(transfer.started_at),
-        ended_at=_moment(transfer.ended_at),
+        ended_at=moment_or_none(transfer.ended_at),
     )
-
-
-def _moment(at: float | None) -> str | None:
-    return None if at is None else moment(at)

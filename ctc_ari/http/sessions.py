@@ -11,7 +11,8 @@ from ctc_ari.calls.leg import Device
 from ctc_ari.errors import BadRequest, NotAllowed
 from ctc_ari.http.answers import json_answer
 from ctc_ari.http.bodies import read_body
-from ctc_ari.http.calls import AgentView, moment
+from ctc_ari.http.calls import AgentView
+from ctc_ari.http.moments import moment
 from ctc_ari.http.services import Services, authenticate
 
 __all__ = ["CurrentSessionView", "NewSessionBody", "SessionView", "Sessions"]

@@ -25,7 +25,7 @@ from ctc_ari.config import WebRtc
 from ctc_ari.directory import Principal
 from ctc_ari.errors import BadRequest, CtcError, NotAllowed, Unauthorized
 from ctc_ari.http.answers import json_answer
-from ctc_ari.http.calls import moment
+from ctc_ari.http.moments import moment
 from ctc_ari.http.origins import Origins
 from ctc_ari.http.services import Services, authenticate, bearer_tokens
 from ctc_ari.http.sip_messages import objection

@@ -13,7 +13,7 @@ from ctc_ari.directory import Right, TokenRecord
 from ctc_ari.errors import BadRequest, TokenNotFound
 from ctc_ari.http.answers import json_answer
 from ctc_ari.http.bodies import given, read_body
-from ctc_ari.http.calls import moment
+from ctc_ari.http.moments import moment, moment_or_none
 from ctc_ari.http.services import LONGEST_ID, Services, administrator, is_plain
 
 __all__ = ["NewToken", "Rotation", "TokenChanges", "TokenList", "TokenView", "TokenWithSecret", "Tokens"]
@@ -159,6 +159,6 @@ def _view(record: TokenRecord) -> TokenView:
         rights=sorted(record.rights),
         live=record.live(time.time()),
         created_at=moment(record.created_at),
-        expires_at=None if record.expires_at is None else moment(record.expires_at),
-        revoked_at=None if record.revoked_at is None else moment(record.revoked_at),
+        expires_at=moment_or_none(record.expires_at),
+        revoked_at=moment_or_none(record.revoked_at),
     )

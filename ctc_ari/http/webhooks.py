@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from ctc_ari.errors import BadRequest, DeliveryNotFound, WebhookNotFound
 from ctc_ari.http.answers import json_answer
 from ctc_ari.http.bodies import given, read_body
-from ctc_ari.http.calls import moment
+from ctc_ari.http.moments import moment, moment_or_none
 from ctc_ari.http.queries import decode_cursor, encode_cursor, read_limit
 from ctc_ari.http.services import LONGEST_ID, Services, administrator, is_plain
 from ctc_ari.outbox import Delivery, DeliveryState, NewWebhook, Webhook
@@ -235,8 +235,8 @@ def _view(webhook: Webhook) -> WebhookView:
         agents=None if webhook.agents is None else sorted(webhook.agents),
         enabled=webhook.enabled,
         created_at=moment(webhook.created_at),
-        failing_since=_moment_or_none(webhook.failing_since),
-        disabled_at=_moment_or_none(webhook.disabled_at),
+        failing_since=moment_or_none(webhook.failing_since),
+        disabled_at=moment_or_none(webhook.disabled_at),
         disabled_reason=webhook.disabled_reason,
     )
 
@@ -250,13 +250,9 @@ def _delivery_view(delivery: Delivery) -> DeliveryView:
         state=delivery.state,
         attempts=delivery.attempts,
         created_at=moment(delivery.created_at),
-        last_attempt_at=_moment_or_none(delivery.last_attempt_at),
+        last_attempt_at=moment_or_none(delivery.last_attempt_at),
         next_attempt_at=moment(delivery.due_at) if delivery.state == "pending" else None,
         status=delivery.status,
         error=delivery.error,
         payload=msgspec.Raw(delivery.payload.encode()),
     )
-
-
-def _moment_or_none(at: float | None) -> str | None:
-    return None if at is None else moment(at)

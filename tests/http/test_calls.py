@@ -19,7 +19,7 @@ from ctc_ari.errors import (
     DeviceUnavailable,
     LimitReached,
 )
-from ctc_ari.http.calls import moment
+from ctc_ari.http.moments import moment
 from tests.http.conftest import Client, Wire, World
 from tests.http.fakes import ANNA, ANNAS_TOKEN, BORIS, CREATED, NEWCOMER, NUMBER, TOKEN, a_call
 
