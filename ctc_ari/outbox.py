@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 import structlog
 
+from ctc_ari.addresses import is_public
 from ctc_ari.calls.ports import Happening, Logged
 from ctc_ari.errors import BadRequest
 
@@ -19,7 +20,6 @@ __all__ = [
     "DeliveryPage",
     "DeliveryState",
     "Encode",
-    "IpAddress",
     "Message",
     "NewWebhook",
     "Outbox",
@@ -31,7 +31,6 @@ __all__ = [
     "WebhookKind",
     "Webhooks",
     "check_webhook",
-    "is_public",
 ]
 
 log = structlog.get_logger(__name__)
@@ -74,17 +73,11 @@ EVENT_TYPES = frozenset(
 LONGEST_URL = 2000
 #: Names that mean this machine, whatever they resolve to.
 _LOCAL_NAMES = ("localhost", "localhost.localdomain")
-#: IPv6 prefixes behind which an IPv4 address stands: NAT64 (RFC 6052) in its last 32 bits.
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-#: All that is in use on the internet (RFC 4291, 2.4), so that no forgotten kind of private address passes, but for what
-#: documents are written with (RFC 9637), which Python learned late.
-_GLOBAL_UNICAST, _DOCUMENTATION = ipaddress.ip_network("2000::/3"), ipaddress.ip_network("3fff::/20")
 
 WebhookKind = Literal["webhook", "crm"]
 DeliveryState = Literal["pending", "delivered", "failed"]
 #: What webhooks are told of.
 Told: TypeAlias = Happening | Logged
-IpAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True):
@@ -315,19 +308,6 @@ class Subscriptions:
             if payload is not None:
                 found.append(Message(webhook.id, payload))
         return found
-
-
-def is_public(address: IpAddress) -> bool:
-    """Whether an address is on the internet: not private, loopback, link-local or reserved, nor a way round to one."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-        if inner is not None:
-            return is_public(inner)
-        if address not in _GLOBAL_UNICAST or address in _DOCUMENTATION:
-            return False
-    return address.is_global and not address.is_multicast
 
 
 def check_webhook(webhook: NewWebhook | Webhook, *, allow_private: bool) -> None:

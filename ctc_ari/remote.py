@@ -18,7 +18,7 @@ from aiohttp.typedefs import StrOrURL
 from yarl import URL
 
 from ctc_ari import __version__
-from ctc_ari.outbox import is_public
+from ctc_ari.addresses import is_public
 
 __all__ = ["Remote", "RemoteAnswer", "retry_after"]
 
