@@ -105,6 +105,7 @@ def gone_while_placing(call: Call, gone: LegGone, now: float) -> Step:
 
 
 def agent_dialed(call: Call, dialed: LegDialed, _now: float) -> Step:
+    """Asterisk took the request: it is time to prepare the customer's channel and the bridge."""
     return _prepare_customer(call) if dialed.role == "agent" else (call, ())
 
 
@@ -116,6 +117,7 @@ def _prepare_customer(call: Call) -> Step:
 
 
 def agent_ringing(call: Call, ringing: LegRinging, _now: float) -> Step:
+    """Her phone rings; that may be told before Asterisk's answer to the request is."""
     if ringing.role != "agent" or call.agent_leg.stage is not LegStage.DIALING:
         return call, ()
     call, effects = _prepare_customer(stage(call, "agent", LegStage.RINGING))
@@ -123,12 +125,14 @@ def agent_ringing(call: Call, ringing: LegRinging, _now: float) -> Step:
 
 
 def customer_ready(call: Call, ready: LegReady, _now: float) -> Step:
+    """The customer's channel is there, to be dialled when the agent answers."""
     if ready.role != "customer" or call.customer_leg.stage is not LegStage.CREATING:
         return call, ()
     return stage(call, "customer", LegStage.READY), ()
 
 
 def agent_answered(call: Call, answered: LegAnswered, now: float) -> Step:
+    """The customer is dialled, at once if his channel is there."""
     if answered.role != "agent":
         return call, ()
     call = replace(
@@ -150,6 +154,7 @@ def _dial_customer(call: Call) -> Step:
 
 
 def leg_gone_before_answer(call: Call, gone: LegGone, now: float) -> Step:
+    """She does not take the call, or the customer's channel cannot be had."""
     call = stage(call, gone.role, LegStage.GONE)
     if gone.role == "customer":
         return end(call, EndReason.UNREACHABLE, "system", now)
@@ -157,6 +162,7 @@ def leg_gone_before_answer(call: Call, gone: LegGone, now: float) -> Step:
 
 
 def ringing_agent_failed(call: Call, failed: RequestFailed, now: float) -> Step:
+    """Without her phone, the customer's channel or the bridge there will be no call."""
     match failed.request, failed.status:
         case _, None | 409:
             #: Unknown, or there already: events or the deadline will tell.
@@ -173,12 +179,14 @@ def ringing_agent_failed(call: Call, failed: RequestFailed, now: float) -> Step:
 
 
 def cancelled(call: Call, hang_up: HangUp, now: float) -> Step:
+    """Nobody has talked yet; a caller whom the CRM does not want is told that the line is busy."""
     if hang_up.by == "system" and call.direction == "inbound":
         return turn_away(call, now)
     return end(call, EndReason.CANCELLED, hang_up.by, now)
 
 
 def agent_too_late(call: Call, _passed: DeadlinePassed, now: float) -> Step:
+    """She did not answer in time."""
     return end(call, EndReason.AGENT_NO_ANSWER, "system", now)
 
 
@@ -186,17 +194,20 @@ def agent_too_late(call: Call, _passed: DeadlinePassed, now: float) -> Step:
 
 
 def customer_ready_late(call: Call, ready: LegReady, now: float) -> Step:
+    """The agent has answered already: the customer is dialled now."""
     call, _ = customer_ready(call, ready, now)
     return _dial_customer(call) if call.customer_leg.stage is LegStage.READY else (call, ())
 
 
 def customer_ringing(call: Call, ringing: LegRinging, _now: float) -> Step:
+    """The agent hears it."""
     if ringing.role != "customer" or call.customer_leg.stage is not LegStage.DIALING:
         return call, ()
     return stage(call, "customer", LegStage.RINGING), (StartRingback(), Announce("call.customer_ringing"))
 
 
 def customer_answered(call: Call, answered: LegAnswered, now: float) -> Step:
+    """They talk."""
     if answered.role != "customer":
         return call, ()
     quiet: tuple[Effect, ...] = (StopRingback(),) if call.customer_leg.stage is LegStage.RINGING else ()
@@ -210,6 +221,7 @@ def customer_answered(call: Call, answered: LegAnswered, now: float) -> Step:
 
 
 def leg_gone_before_talk(call: Call, gone: LegGone, now: float) -> Step:
+    """The agent gave up, or the customer cannot be had and she is told why."""
     before, call = call, stage(call, gone.role, LegStage.GONE)
     if gone.role == "agent":
         return end(call, EndReason.AGENT_HANGUP, "agent", now)
@@ -217,6 +229,7 @@ def leg_gone_before_talk(call: Call, gone: LegGone, now: float) -> Step:
 
 
 def ringing_customer_failed(call: Call, failed: RequestFailed, now: float) -> Step:
+    """The customer cannot be dialled, or they would never hear each other."""
     match failed.request, failed.status:
         case _, None | 409:
             #: Unknown, or already so: events or the deadline will tell.
@@ -235,6 +248,7 @@ def ringing_customer_failed(call: Call, failed: RequestFailed, now: float) -> St
 
 
 def customer_too_late(call: Call, _passed: DeadlinePassed, now: float) -> Step:
+    """The customer did not answer in time, or was never dialled."""
     dialled = call.customer_leg.stage in (LegStage.DIALING, LegStage.RINGING)
     return tell_agent(call, call, EndReason.CUSTOMER_NO_ANSWER if dialled else EndReason.FAILED, now)
 

@@ -96,6 +96,7 @@ def in_progress(call: Call, _wish: Input, _now: float) -> Step:
 
 
 def begin_transfer(call: Call, wish: StartTransfer, by: str, now: float) -> Step:
+    """The target's channel is asked for; `by` is `api` or `phone`."""
     call = add_leg(call, "target", wish.target.endpoint, LegStage.CREATING)
     transfer = Transfer(
         id=f"t{len(call.transfers) + 1}",

@@ -28,6 +28,7 @@ W = TypeVar("W")
 PATIENCE = 0.3
 #: Seconds in which one that did not answer is not waited for again.
 DOWN_SECONDS = 5.0
+#: Answers kept in this process; the one answered longest ago goes first.
 MOST_ENTRIES = 20_000
 #: Questions under way at a time; beyond, the last known answer counts.
 MOST_UNDER_WAY = 64

@@ -11,7 +11,7 @@ from ctc_ari.log.row import House, LogAgent, LogTransfer
 
 __all__ = ["agent_of", "has_met", "over_at", "transfers_of"]
 
-#: One who is released leaves the bridge a moment after another one has come into it, or before.
+#: Seconds by which one who is released leaves the bridge after another one has come into it, or before.
 _MOMENT = 0.05
 
 

@@ -25,6 +25,7 @@ SUCCESSOR_SECONDS = 30.0
 NOTHING_SECONDS = 2.0
 #: Seconds for which a call past the service may go on.
 LONGEST_CALL = 4 * 3600.0
+#: Seconds until one looks again.
 _SOON, _LATER = 0.5, 5.0
 
 

@@ -14,7 +14,7 @@ __all__ = ["CLEARED", "ChannelStory", "Span", "overlap", "stories"]
 #: Q.850 as Asterisk numbers it: no reason of the phone's own.
 CLEARED = frozenset({None, 0, 16, 26, 31, 32, 127})
 
-#: Seconds that it takes a busy Asterisk, at most.
+#: Seconds that it takes a busy Asterisk, at most, to remove the channel of a phone that hung up.
 _REMOVAL = 0.3
 #: From, until: Unix seconds.
 Span = tuple[float, float]
@@ -32,7 +32,7 @@ _decode = msgspec.json.Decoder(_Extra, strict=False)
 
 
 class ChannelStory(msgspec.Struct, kw_only=True):
-    """One channel from its start to its end."""
+    """One channel from its start to its end. Times are Unix seconds; None: it has not come to that."""
 
     id: str
     name: str
