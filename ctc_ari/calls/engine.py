@@ -74,12 +74,20 @@ from ctc_ari.calls.leg import LegStage, Role
 from ctc_ari.calls.model import Call, EndedBy, EndReason, Phase
 from ctc_ari.calls.resume import dialled_already, is_beside, missed, reassert, resume, watch_again
 from ctc_ari.calls.sides import SIDES, move_to, release_sides, side_of, spy_again, stop_supervising, supervise
-from ctc_ari.calls.steps import CLEANUP_RETRY, RINGING_GRACE, Handler, Step, clean_up, end, ignore, refuse, stage
+from ctc_ari.calls.steps import (
+    CLEANUP_RETRY,
+    PLACING_SECONDS,
+    RINGING_GRACE,
+    Handler,
+    Step,
+    clean_up,
+    end,
+    ignore,
+    refuse,
+    stage,
+)
 
 __all__ = ["TABLE", "WISHES", "begin", "handler_of", "ignore", "refuse", "step"]
-
-#: Seconds for the channel and the row to come about.
-PLACING_SECONDS = 5.0
 
 
 def begin(call: Call, now: float) -> Step:

@@ -36,7 +36,7 @@ from ctc_ari.calls.inputs import (
 from ctc_ari.calls.leg import LegStage, Role
 from ctc_ari.calls.model import Call, EndReason, Phase
 from ctc_ari.calls.outcomes import agent_outcome
-from ctc_ari.calls.steps import RINGING_GRACE, Step, add_leg, dismiss, drop, end, stage, turn_away
+from ctc_ari.calls.steps import PLACING_SECONDS, RINGING_GRACE, Step, add_leg, dismiss, drop, end, stage, turn_away
 
 __all__ = [
     "MESSAGE_SECONDS",
@@ -57,7 +57,6 @@ MESSAGE = "vm-nobodyavail"
 MESSAGE_SECONDS = 4.0
 #: Q.850 (as Asterisk numbers it): answered elsewhere. The other phones show no missed call.
 ANSWERED_ELSEWHERE = 26
-PLACING_SECONDS = 5.0
 
 
 def begin_inbound(call: Call, now: float) -> Step:

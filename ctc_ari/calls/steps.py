@@ -15,6 +15,7 @@ from ctc_ari.calls.model import Call, EndedBy, EndReason, Phase
 
 __all__ = [
     "CLEANUP_RETRY",
+    "PLACING_SECONDS",
     "RINGING_GRACE",
     "Handler",
     "Step",
@@ -37,6 +38,8 @@ __all__ = [
     "with_transfer",
 ]
 
+#: Seconds for a new call's row to be committed.
+PLACING_SECONDS = 5.0
 #: Asterisk itself ends the ringing; this much later we do, in case its word was lost.
 RINGING_GRACE = 2.0
 #: How often the removal of what is left over is tried again.
