@@ -48,7 +48,7 @@ class ContactFile:
     def __init__(
         self, path: Path, spell: Callable[[str], str], named: Mapping[str, str], delimiter: str | None = None
     ) -> None:
-        self._path = path
+        self.path = path
         self._spell = spell
         #: Bytes read so far, of how many.
         self.done, self.size = 0, path.stat().st_size
@@ -92,7 +92,7 @@ class ContactFile:
                     yield contact
 
     def _open(self) -> TextIO:
-        return self._path.open(encoding="utf-8-sig", newline="")
+        return self.path.open(encoding="utf-8-sig", newline="")
 
     def _contact(self, fields: Sequence[str]) -> ContactDetails:
         """Raises BadRequest, InvalidNumber."""

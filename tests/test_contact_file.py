@@ -168,8 +168,8 @@ def test_the_refused_fields_are_kept_as_they_were(folder: Folder) -> None:
         (b"name,phone\n" + b"Grace,1\n" * 200_000 + b"\xff", "line 200002 is not UTF-8"),
         (b"name,phone\nGrace,1\xc3", "line 2 is not UTF-8"),
         ("name,phone\n".encode("utf-16"), "is UTF-16; save it as `CSV UTF-8`"),
-        (b"", "no column with a name; there are none"),
-        (b"Grace,020 7946 0001\n", "no column with a name; there are `Grace`"),
+        (b"", "the first line is empty; it must name the columns"),
+        (b"Grace,020 7946 0001\n", "no column with a name; there are `Grace`.*The first line must name the columns"),
     ],
 )
 def test_a_file_that_cannot_be_understood_is_refused_before_anything_is_read(

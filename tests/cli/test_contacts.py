@@ -89,6 +89,22 @@ def test_more_refused_lines_than_one_can_read_are_counted_by_reason(ctc: Shell) 
     assert [line.partition(" ")[0] for line in done.stderr.splitlines()[:-1]] == ["1,000", "2,000", "2,500"]
 
 
+def test_lines_that_are_one_contact_are_told(ctc: Shell) -> None:
+    """The same customer number on several lines of a list is a customer with one name afterwards."""
+    lines = [f"{n % 1200},Nr {n},020 7946 0001" for n in range(1203)]
+    (ctc.folder / "people.csv").write_text("\n".join(["id,name,phone", *lines, "0,Last,020 7946 0001"]))
+    first, repeated = ctc.ok("contact", "import", "people.csv").splitlines()
+    assert first == "1,200 added, 3 changed, 0 as they were, 0 refused"
+    assert repeated.startswith("  4 lines are of a contact that a later line has again")
+
+
+def test_the_file_that_is_imported_is_not_overwritten_with_what_was_refused(ctc: Shell) -> None:
+    (ctc.folder / "people.csv").write_text("name,phone\nGrace,12\n")
+    refused = ctc.refused(2, "contact", "import", "people.csv", "--refused", f"../{ctc.folder.name}/people.csv")
+    assert refused.startswith("--refused: that is the file that is imported; name another one")
+    assert (ctc.folder / "people.csv").read_text() == "name,phone\nGrace,12\n"
+
+
 def test_columns_delimiter_and_region_can_be_said(ctc: Shell) -> None:
     (ctc.folder / "people.csv").write_text("Wer~Durchwahl\nGrace~030 901820\n")
     said = ("--delimiter", "~", "--region", "DE", "--column", "name=Wer", "--column", "number=Durchwahl")
