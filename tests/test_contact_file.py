@@ -83,12 +83,21 @@ def test_names_are_put_together_and_a_company_is_a_name(folder: Folder) -> None:
         "020 7946 0001 / 07700 900123",
         "'+442079460001\n'+447700900123",
         "020/7946/0001|0044 7700 900123|020 7946 0001",
+        "020 7946 0001 ::: 07700 900123",
     ],
 )
 def test_one_field_may_hold_several_numbers(folder: Folder, field: str) -> None:
     (contact,) = folder.read(f'name,phone\nGrace,"{field}"\n')
     assert isinstance(contact, ContactDetails)
     assert [number.number for number in contact.numbers] == ["+442079460001", "+447700900123"]
+
+
+def test_of_several_addresses_that_google_writes_into_one_field_the_first_is_kept(folder: Folder) -> None:
+    (contact,) = folder.read(
+        "Name,Phone 1 - Value,E-mail 1 - Value\nGrace,020 7946 0001,g@navy.example ::: g@home.example\n"
+    )
+    assert isinstance(contact, ContactDetails)
+    assert contact.email == "g@navy.example"
 
 
 @pytest.mark.parametrize("nothing", ["", " ", "-", "n/a", "None", "NULL"])

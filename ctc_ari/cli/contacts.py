@@ -203,8 +203,8 @@ class _Report:
         )
         if self.repeated:
             click.echo(
-                f"  {self.repeated:,} lines are of a contact that a later line has again (the same id, or without ids "
-                "the same name and first number); the later one counts"
+                f"  repeated lines: {self.repeated:,} (the same id, or without ids the same name and first number); "
+                "the last of each counts"
             )
         for told in self._told:
             click.echo(told)

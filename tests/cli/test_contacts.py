@@ -95,7 +95,7 @@ def test_lines_that_are_one_contact_are_told(ctc: Shell) -> None:
     (ctc.folder / "people.csv").write_text("\n".join(["id,name,phone", *lines, "0,Last,020 7946 0001"]))
     first, repeated = ctc.ok("contact", "import", "people.csv").splitlines()
     assert first == "1,200 added, 3 changed, 0 as they were, 0 refused"
-    assert repeated.startswith("  4 lines are of a contact that a later line has again")
+    assert repeated.startswith("  repeated lines: 4 (the same id, or without ids the same name and first number)")
 
 
 def test_the_file_that_is_imported_is_not_overwritten_with_what_was_refused(ctc: Shell) -> None:
