@@ -165,9 +165,11 @@ class _Report:
             self._write("line", "reason", *self._source.columns.headers)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._file is not None:
             self._file.close()
+        if kind is not None and self._read:
+            click.echo(f"\nstopped: {self._read:,} lines are done; import the file again for the rest", err=True)
 
     def _write(self, *fields: str) -> None:
         if self._file is not None:

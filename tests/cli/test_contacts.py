@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import subprocess
+
 import pytest
 
 from ctc_ari.store.contacts import PostgresContacts
@@ -87,6 +91,24 @@ def test_more_refused_lines_than_one_can_read_are_counted_by_reason(ctc: Shell) 
     assert (len(told), told[0]) == (10, "  line 3: phone: The number has too few digits")
     assert counted == "  1,250 times: phone: The number has too few digits"
     assert [line.partition(" ")[0] for line in done.stderr.splitlines()[:-1]] == ["1,000", "2,000", "2,500"]
+
+
+def test_an_import_that_is_interrupted_says_how_to_go_on(ctc: Shell) -> None:
+    count = 40_000
+    lines = [f"{n},Nr {n},020 7{n:07d}" for n in range(count)]
+    (ctc.folder / "people.csv").write_text("\n".join(["id,name,phone", *lines]))
+    command = [*ctc.command, "contact", "import", "people.csv"]
+    with subprocess.Popen(
+        command, cwd=ctc.folder, env=ctc.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as importing:
+        assert importing.stderr is not None
+        importing.stderr.readline()
+        importing.send_signal(signal.SIGINT)
+        _, said = importing.communicate(timeout=60)
+    assert importing.returncode == 130
+    done = re.search(r"stopped: ([0-9,]+) lines are done; import the file again for the rest", said)
+    assert done is not None, said
+    assert 0 < int(done[1].replace(",", "")) < count
 
 
 def test_lines_that_are_one_contact_are_told(ctc: Shell) -> None:
