@@ -210,10 +210,11 @@ class PostgresCallStore:
             try:
                 if connection is None or connection.is_closed():
                     connection = await connect(self._url)
-                    #: One plan serves any number of rows; planning anew would cost as much as the insert.
-                    await connection.execute("set plan_cache_mode = force_generic_plan")
-                    #: Parsed and planned now, not when somebody clicks.
-                    await connection.execute(statement, *nothing)
+                    with database_errors():
+                        #: One plan serves any number of rows; planning anew would cost as much as the insert.
+                        await connection.execute("set plan_cache_mode = force_generic_plan")
+                        #: Parsed and planned now, not when somebody clicks.
+                        await connection.execute(statement, *nothing)
                 await wake.wait()
                 if not connection.is_closed():
                     await work(connection)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 
+import asyncpg
 import pytest
 
 from ctc_ari.calls.model import Phase
 from ctc_ari.errors import DatabaseUnreachable
+from ctc_ari.store import calls
+from ctc_ari.store import pool as pools
 from ctc_ari.store.calls import PostgresCallStore
 from ctc_ari.store.pool import Pool
 from tests.store import databases
@@ -98,6 +101,28 @@ async def test_a_database_that_takes_no_writes_is_named(store: PostgresCallStore
         await connection.execute(f"alter database {name} reset default_transaction_read_only")
     await pool.expire_connections()
     await until_writable(store, True)
+
+
+async def test_a_connection_that_is_lost_while_it_is_made_ready_is_made_again(
+    pool: Pool, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    class Lost:
+        async def execute(self, *_: object) -> None:
+            raise asyncpg.InternalClientError("got result for unknown protocol state")
+
+        def terminate(self) -> None:
+            tried.append("lost")
+
+    async def connect(url: str) -> object:
+        return Lost() if len(tried) < 2 else await pools.connect(url)
+
+    monkeypatch.setattr(calls, "connect", connect)
+    async with keeping(pool, database_url) as store:
+        await until_writable(store, True)
+        assert await store.add(new("alice")) is None
+    assert tried == ["lost", "lost"]
 
 
 async def test_a_lost_connection_is_replaced_without_a_change_lost(store: PostgresCallStore, pool: Pool) -> None:
