@@ -66,8 +66,8 @@ class Backlog:
         self._forget_written()
         try:
             if self._spooled and self.written >= self._spooled:
-                self._spooled = 0
                 await asyncio.to_thread(self._spool.clear)
+                self._spooled = 0
             waiting = [each for each in self._unwritten if each[0] > self._spooled]
             if waiting and waiting[0][1] <= before:
                 await asyncio.to_thread(self._spool.append, [entry for _, _, entry in waiting])
