@@ -103,7 +103,7 @@ _LONGEST_ID = 500
 def fields_of(line: bytes) -> list[str]:
     """The fields of one line; none: it is empty.
 
-    Asterisk writes a record in one line, so that what a crash or a full disk cut off in the middle takes no other with it.
+    Asterisk writes a record in one line, so that one which a crash cut off takes no other with it.
     """
     try:
         return next(csv.reader([line.decode("utf-8", "replace").rstrip("\r\n")]), [])
