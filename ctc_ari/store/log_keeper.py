@@ -17,6 +17,7 @@ from ctc_ari.log.calls import chains
 from ctc_ari.log.cdr import is_complete
 from ctc_ari.log.keep import LONGEST_CALL, Known, Wait, row_now
 from ctc_ari.log.merge import continued, kept
+from ctc_ari.log.records import is_party
 from ctc_ari.log.row import House
 from ctc_ari.store.log import put_row, read_rows, tell, was_told, write_rows
 from ctc_ari.store.pool import Connection, Pool, acquire, database_errors
@@ -208,9 +209,9 @@ async def rebuild(connection: Connection, house: House, since: float, until: flo
 
 def _goes_on(known: Known) -> bool:
     """A call past the service whose end Asterisk has not told; after a crash it never will."""
-    if known.chain or known.elsewhere or not known.cel or is_complete(known.cel):
+    if known.chain or known.elsewhere or is_complete(known.cel):
         return False
-    return time.time() - known.cel[-1].eventtime < LONGEST_CALL
+    return any(is_party(row.channame) for row in known.cel) and time.time() - known.cel[-1].eventtime < LONGEST_CALL
 
 
 async def _rebuild_one(connection: Connection, linkedid: str, house: House, found: Rebuilt) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import asyncpg
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 from ctc_ari.calls.model import Contact, EndReason, Phase
 from ctc_ari.calls.ports import Logged
 from ctc_ari.directory import ContactRecord
+from ctc_ari.log.records import CelRow
 from ctc_ari.log.row import LogRow
 from ctc_ari.store.calls import PostgresCallStore
 from ctc_ari.store.contacts import put_contact
@@ -267,6 +269,17 @@ async def test_a_row_of_which_no_source_is_left_stays(pool: Pool, database_url: 
     await pool.execute("delete from calls")
     await pool.execute("update call_log set talk_seconds = 4.5")
     assert await rebuilt(pool) == Rebuilt(unchanged=1)
+
+
+async def test_a_channel_of_asterisks_own_is_no_call_that_goes_on(pool: Pool) -> None:
+    now = time.time()
+    started = [
+        CelRow("CHAN_START", now, channame=f"{name}-1", uniqueid=name, linkedid=name)
+        for name in ("Snoop/x", "PJSIP/1001")
+    ]
+    async with pool.acquire() as connection:
+        await add_cel(connection, started)
+        assert await rebuild(connection, HOUSE, now - 10, now + 10) == Rebuilt(open=1)
 
 
 async def test_records_are_written_once_and_read_by_call(pool: Pool) -> None:
