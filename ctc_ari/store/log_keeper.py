@@ -62,6 +62,10 @@ _PERIOD = """
     order by linkedid
 """
 
+#: All calls of years.
+LONGEST_LISTING = 600.0
+_PATIENTLY = f"set local statement_timeout = '{LONGEST_LISTING:.0f}s'"
+
 _decode_call = msgspec.json.Decoder(Call)
 
 InTransaction = Callable[[Connection, Sequence[Logged]], Awaitable[None]]
@@ -200,10 +204,18 @@ async def rebuild(connection: Connection, house: House, since: float, until: flo
     """
     found = Rebuilt()
     with database_errors():
-        linkedids = [row["linkedid"] for row in await connection.fetch(_PERIOD, since, until)]
-    for linkedid in linkedids:
-        async with connection.transaction():
-            await _rebuild_one(connection, linkedid, house, found)
+        async with connection.transaction(readonly=True):
+            await connection.execute(_PATIENTLY)
+            rows = await connection.fetch(_PERIOD, since, until, timeout=LONGEST_LISTING)
+    for (linkedid,) in rows:
+        while True:
+            try:
+                async with connection.transaction():
+                    await _rebuild_one(connection, linkedid, house, found)
+                break
+            except asyncpg.TransactionRollbackError:
+                #: The service was about to write of the same contact, in another order.
+                continue
     return found
 
 

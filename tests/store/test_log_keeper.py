@@ -15,9 +15,10 @@ from ctc_ari.calls.ports import Logged
 from ctc_ari.directory import ContactRecord
 from ctc_ari.log.records import CelRow
 from ctc_ari.log.row import LogRow
+from ctc_ari.store import log_keeper
 from ctc_ari.store.calls import PostgresCallStore
 from ctc_ari.store.contacts import put_contact
-from ctc_ari.store.log import read_rows, tell, was_told
+from ctc_ari.store.log import put_row, read_rows, tell, was_told
 from ctc_ari.store.log_keeper import LogKeeper, Rebuilt, rebuild
 from ctc_ari.store.pool import Connection, Pool
 from ctc_ari.store.records import add_cdr, add_cel, read_cdr, read_cel
@@ -261,6 +262,33 @@ async def test_a_conversation_that_is_rebuilt_was_one_with_the_contact(pool: Poo
     assert row.contact == Contact("c1", "Carla")
     spoken = await pool.fetchval("select extract(epoch from last_spoken_at)::float8 from contacts")
     assert spoken == pytest.approx(row.ended_at, abs=0.001)
+
+
+async def test_a_rebuild_that_meets_the_services_own_writing_goes_on(
+    pool: Pool, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await saved(pool, database_url, **SEEN)
+    await pool.execute("update call_log set talk_seconds = 9000")
+    refused: list[LogRow] = []
+
+    async def refuse_once(connection: Connection, row: LogRow) -> None:
+        if not refused:
+            refused.append(row)
+            raise asyncpg.DeadlockDetectedError("the other one has the contact")
+        await put_row(connection, row)
+
+    monkeypatch.setattr(log_keeper, "put_row", refuse_once)
+    assert await rebuilt(pool) == Rebuilt(corrected=1)
+    assert len(refused) == 1
+
+
+async def test_a_rebuild_of_years_is_waited_for(pool: Pool, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    await saved(pool, database_url, **SEEN)
+    slow = "select linkedid from call_log, pg_sleep(0.4) where started_at >= to_timestamp($1) and $2 > 0.0::float8"
+    monkeypatch.setattr(log_keeper, "_PERIOD", slow)
+    async with pool.acquire() as connection:
+        await connection.execute("set statement_timeout = '300ms'")
+        assert await rebuild(connection, HOUSE, NOW - 10, NOW + 100) == Rebuilt(unchanged=1)
 
 
 async def test_a_row_of_which_no_source_is_left_stays(pool: Pool, database_url: str) -> None:
