@@ -56,7 +56,10 @@ class Backlog:
             rest = [entry for number, _, entry in self._unwritten if number > self._spooled]
             if rest:
                 #: The process ends before the database is back.
-                self._spool.append(rest)
+                try:
+                    self._spool.append(rest)
+                except OSError as error:
+                    log.critical("changes lost: no database, and no disk", why=error.strerror, changes=len(rest))
 
     def _forget_written(self) -> None:
         if self._unwritten and self._unwritten[0][0] <= self.written:
