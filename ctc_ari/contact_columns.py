@@ -66,6 +66,8 @@ def assign(line: str, delimiter: str, named: Mapping[str, str]) -> Columns:
     Raises ConfigError when a header that was named is missing, or when there is no column with a name or with a number.
     """
     headers = tuple(header.strip() for header in _parse(line, delimiter))
+    if not any(headers):
+        raise ConfigError("the first line is empty; it must name the columns, such as id,name,phone")
     for header in named:
         if header not in headers:
             raise ConfigError(f"no column is called `{header}`; there are {_list(headers)}")
@@ -73,11 +75,13 @@ def assign(line: str, delimiter: str, named: Mapping[str, str]) -> Columns:
     found = set(fields)
     if not found & {"name", "first_name", "last_name", "company"}:
         raise ConfigError(
-            f"no column with a name; there are {_list(headers)}. Say which one it is: --column name=HEADER"
+            f"no column with a name; there are {_list(headers)}. The first line must name the columns; "
+            "if it does, say which one it is: --column name=HEADER"
         )
     if not found & LABELS.keys():
         raise ConfigError(
-            f"no column with a number; there are {_list(headers)}. Say which one it is: --column number=HEADER"
+            f"no column with a number; there are {_list(headers)}. The first line must name the columns; "
+            "if it does, say which one it is: --column number=HEADER"
         )
     return Columns(headers, fields)
 

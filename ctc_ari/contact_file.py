@@ -22,8 +22,10 @@ __all__ = ["ContactFile", "RefusedLine"]
 #: Characters of one field; one quotation mark too many must not swallow the rest of the file.
 LONGEST_FIELD = 8192
 _CHUNK = 1 << 20
+#: What Google's exports have between several values of one kind.
+_GOOGLES = ":::"
 #: What stands between several numbers in one field; never within a number. RFC 3966 writes extensions as `;ext=`.
-_BETWEEN_NUMBERS = re.compile(r"[,|\n]|;(?!ext=)|\s/\s")
+_BETWEEN_NUMBERS = re.compile(rf"[,|\n]|;(?!ext=)|\s/\s|{_GOOGLES}")
 #: How exports say that there is nothing.
 _NOTHING = frozenset({"", "-", "--", "n/a", "none", "null"})
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -48,7 +50,7 @@ class ContactFile:
     def __init__(
         self, path: Path, spell: Callable[[str], str], named: Mapping[str, str], delimiter: str | None = None
     ) -> None:
-        self._path = path
+        self.path = path
         self._spell = spell
         #: Bytes read so far, of how many.
         self.done, self.size = 0, path.stat().st_size
@@ -92,7 +94,7 @@ class ContactFile:
                     yield contact
 
     def _open(self) -> TextIO:
-        return self._path.open(encoding="utf-8-sig", newline="")
+        return self.path.open(encoding="utf-8-sig", newline="")
 
     def _contact(self, fields: Sequence[str]) -> ContactDetails:
         """Raises BadRequest, InvalidNumber."""
@@ -113,7 +115,7 @@ class ContactFile:
             texts.get("id", "-").strip(),
             name or "",
             spell_numbers(numbers, str),
-            email=texts.get("email"),
+            email=texts.get("email", "").partition(_GOOGLES)[0],
             company=company,
             url=texts.get("url"),
         )

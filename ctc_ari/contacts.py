@@ -137,6 +137,9 @@ def check_contact(contact: ContactDetails) -> ContactDetails:
     """The contact as it is kept: trimmed, None for what is empty. Raises BadRequest, which names the field."""
     if not 0 < len(contact.id) <= LONGEST_ID or not contact.id.isprintable():
         raise BadRequest(f"id: must be 1 to {LONGEST_ID} printable characters.")
+    #: As part of a path dots mean another path, and nobody sees such spaces.
+    if contact.id in (".", "..") or contact.id != contact.id.strip():
+        raise BadRequest("id: must not be `.` or `..`, nor begin or end with a space.")
     name = _line("name", contact.name, LONGEST_NAME)
     if name is None:
         raise BadRequest("name: must not be empty.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 from urllib.parse import urlsplit
@@ -74,6 +75,9 @@ EVENT_TYPES = frozenset(
 LONGEST_URL = 2000
 #: Names that mean this machine, whatever they resolve to.
 _LOCAL_NAMES = ("localhost", "localhost.localdomain")
+#: How an address can be written but with four decimal numbers; the C library reads these, a name never ends so
+#: (WHATWG URL, 3.5: a host that ends in a number).
+_ODD_ADDRESS = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)", re.IGNORECASE)
 #: IPv6 prefixes behind which an IPv4 address stands: NAT64 (RFC 6052) in its last 32 bits.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 #: All that is in use on the internet (RFC 4291, 2.4), so that no forgotten kind of private address passes, but for what
@@ -359,11 +363,11 @@ def _check_url(url: str, *, allow_private: bool) -> None:
         raise BadRequest("url: must look like https://crm.example.com/hooks/calls, with ASCII characters only.")
     if "@" in parts.netloc or parts.fragment:
         raise BadRequest("url: must hold no user, no password and no fragment; receivers check the signature instead.")
-    if allow_private:
-        return
     try:
         local = not is_public(ipaddress.ip_address(host))
     except ValueError:
+        if _ODD_ADDRESS.fullmatch(host) or "%" in host:
+            raise BadRequest("url: an address must be written as 203.0.113.7 or [2001:db8::7].") from None
         local = host in _LOCAL_NAMES or host.endswith(".localhost")
-    if local:
+    if local and not allow_private:
         raise BadRequest("url: private addresses are refused here; `webhooks.allow_private: true` allows them.")

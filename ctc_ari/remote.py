@@ -107,6 +107,10 @@ class Remote:
         except aiohttp.ClientConnectorError as error:
             private = isinstance(error.os_error, _NotPublic)
             return RemoteAnswer(None, error=str(error.os_error) if private else "no connection")
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientPayloadError):
+            return RemoteAnswer(None, error="the connection was closed before all of the answer had come")
+        except aiohttp.ClientResponseError:
+            return RemoteAnswer(None, error="the answer is not HTTP")
         except aiohttp.InvalidURL:
             return RemoteAnswer(None, error="that is no address")
         except (aiohttp.ClientError, ValueError, OSError) as error:

@@ -52,7 +52,7 @@ def test_a_column_can_be_named() -> None:
         ("phone,email", {}, "no column with a name; there are `phone`, `email`.*--column name="),
         ("name,email", {}, "no column with a number; .*--column number="),
         ("name,phone", {"Tel": "number"}, "no column is called `Tel`; there are `name`, `phone`"),
-        ("", {}, "no column with a name; there are none"),
+        ("", {}, "the first line is empty; it must name the columns"),
     ],
 )
 def test_a_header_that_does_not_say_enough_is_refused(header: str, named: dict[str, str], message: str) -> None:

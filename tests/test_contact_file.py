@@ -83,12 +83,21 @@ def test_names_are_put_together_and_a_company_is_a_name(folder: Folder) -> None:
         "020 7946 0001 / 07700 900123",
         "'+442079460001\n'+447700900123",
         "020/7946/0001|0044 7700 900123|020 7946 0001",
+        "020 7946 0001 ::: 07700 900123",
     ],
 )
 def test_one_field_may_hold_several_numbers(folder: Folder, field: str) -> None:
     (contact,) = folder.read(f'name,phone\nGrace,"{field}"\n')
     assert isinstance(contact, ContactDetails)
     assert [number.number for number in contact.numbers] == ["+442079460001", "+447700900123"]
+
+
+def test_of_several_addresses_that_google_writes_into_one_field_the_first_is_kept(folder: Folder) -> None:
+    (contact,) = folder.read(
+        "Name,Phone 1 - Value,E-mail 1 - Value\nGrace,020 7946 0001,g@navy.example ::: g@home.example\n"
+    )
+    assert isinstance(contact, ContactDetails)
+    assert contact.email == "g@navy.example"
 
 
 @pytest.mark.parametrize("nothing", ["", " ", "-", "n/a", "None", "NULL"])
@@ -168,8 +177,8 @@ def test_the_refused_fields_are_kept_as_they_were(folder: Folder) -> None:
         (b"name,phone\n" + b"Grace,1\n" * 200_000 + b"\xff", "line 200002 is not UTF-8"),
         (b"name,phone\nGrace,1\xc3", "line 2 is not UTF-8"),
         ("name,phone\n".encode("utf-16"), "is UTF-16; save it as `CSV UTF-8`"),
-        (b"", "no column with a name; there are none"),
-        (b"Grace,020 7946 0001\n", "no column with a name; there are `Grace`"),
+        (b"", "the first line is empty; it must name the columns"),
+        (b"Grace,020 7946 0001\n", "no column with a name; there are `Grace`.*The first line must name the columns"),
     ],
 )
 def test_a_file_that_cannot_be_understood_is_refused_before_anything_is_read(

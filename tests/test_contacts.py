@@ -53,6 +53,8 @@ def test_names_of_all_peoples_are_kept(name: str) -> None:
         ("id", "x" * 129),
         ("id", "a\x00"),
         ("id", "a\nb"),
+        ("id", ".."),
+        ("id", " a"),
         ("name", ""),
         ("name", "\u00a0"),
         ("name", "x" * 201),

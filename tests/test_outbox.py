@@ -165,6 +165,11 @@ def test_a_private_receiver_is_refused_unless_allowed(url: str) -> None:
         (NewWebhook(url="https://crm.example.com:x/"), "url"),
         (NewWebhook(url="https://[::1/"), "url"),
         (NewWebhook(url="https://münchen.example/"), "url"),
+        *(
+            (NewWebhook(url=f"http://{host}/"), "203.0.113.7")
+            for host in ("2130706433", "0x7f.1", "127.1", "0177.0.0.1")
+        ),
+        (NewWebhook(url="http://%31%32%37.0.0.1/"), "203.0.113.7"),
         (NewWebhook(url="https://crm.example.com/a b"), "url"),
         (NewWebhook(url="https://crm.example.com/\r\nX-Evil: 1"), "url"),
         (NewWebhook(url="https://user:secret@crm.example.com/"), "user"),

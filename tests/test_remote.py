@@ -118,16 +118,27 @@ async def test_nobody_there() -> None:
         assert (await remote.request("POST", "http://nobody.invalid/")).error == "the name does not resolve"
 
 
-async def test_something_else_than_http() -> None:
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (b"220 smtp.example.com ESMTP\r\n\r\n", "the answer is not HTTP"),
+        (b"", "the connection was closed before all of the answer had come"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf",
+            "the connection was closed before all of the answer had come",
+        ),
+    ],
+)
+async def test_what_is_wrong_with_an_answer_is_said_in_words(said: bytes, error: str) -> None:
     async def chat(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 smtp.example.com ESMTP\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
         writer.close()
 
     server = await asyncio.start_server(chat, "127.0.0.1", 0)
     async with server, Remote(public_only=False) as remote:
         answer = await remote.request("GET", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
-    assert answer.status is None
-    assert answer.error
+    assert (answer.status, answer.error) == (None, error)
 
 
 async def test_cookies_are_not_kept() -> None:

@@ -232,11 +232,11 @@ def _observed(call: Call, observed: Observed, now: float) -> Step:
             return end(call, reason, outcome.by, now)
     if before.phase is Phase.PLACING:
         call = replace(call, deadline=now + call.agent_ring_timeout + RINGING_GRACE)
-    call, effects = _note_progress(call, (*watch_again(call), *outcome.effects), now)
+    call, effects = _note_progress(call, outcome.effects, now)
     #: The two who talk have been judged; a channel just asked for need not be listed yet.
     beside = [(channel, happened) for channel, happened in missed(call, observed) if is_beside(call, channel)]
     call, more = _catch_up(call, beside, now)
-    effects = (*effects, *more)
+    effects = (*watch_again(call), *effects, *more)
     return call, (*effects, *(effect for effect in reassert(call, observed) if effect not in effects))
 
 
@@ -276,7 +276,7 @@ def _caught_up(call: Call, observed: Observed, now: float) -> Step:
     """What was missed is told now, one after the other, as if it had just happened."""
     if observed.asterisk_started != call.asterisk_started:
         return end(call, EndReason.LOST, "system", now)
-    watched, known = watch_again(call), dialled_already(call, observed)
+    known = dialled_already(call, observed)
     left: tuple[Effect, ...] = ()
     if call.leg("target").exists and observed.stage("target") is observed.stage("agent") is None:
         #: Both have gone, whoever went first: the customer waits for the agent to be rung again.
@@ -284,7 +284,7 @@ def _caught_up(call: Call, observed: Observed, now: float) -> Step:
     call, effects = _catch_up(call, missed(call, observed), now)
     effects = tuple(effect for effect in effects if effect not in known)
     again = (effect for effect in reassert(call, observed) if effect not in effects)
-    return call, (*watched, *left, *effects, *again)
+    return call, (*watch_again(call), *left, *effects, *again)
 
 
 def _observed_ending(call: Call, observed: Observed, _now: float) -> Step:

@@ -68,8 +68,11 @@ TONE_SECONDS = 3.0
 
 def stored(call: Call, stored: Stored, now: float) -> Step:
     """Ring the agent, and nothing beside it that could delay that."""
-    if call.contact is None and stored.contact is not None:
-        call = replace(call, contact=stored.contact, contact_by="number")
+    if stored.contact is not None:
+        if call.contact is None:
+            call = replace(call, contact=stored.contact, contact_by="number")
+        elif call.contact.id == stored.contact.id:
+            call = replace(call, contact=stored.contact)
     call = replace(call, stored=True)
     if call.direction == "inbound":
         return offering(call)

@@ -121,16 +121,22 @@ async def _import(connection: Connection, source: ContactFile, report: _Report) 
     from ctc_ari.store.contact_import import Imported, import_contacts
 
     total = Imported()
+    #: Their ids' hashes, which are small: a line may repeat one of long before.
+    seen: set[int] = set()
+    given = 0
     lines = iter(source)
     while batch := list(islice(lines, BATCH)):
         contacts: list[ContactDetails] = []
         for line in batch:
             if isinstance(line, ContactDetails):
                 contacts.append(line)
+                seen.add(hash(line.id))
             else:
                 report.refuse(line)
         total += await import_contacts(connection, contacts, source.says)
+        given += len(contacts)
         report.progress(len(batch))
+    report.repeated = given - len(seen)
     return total
 
 
@@ -145,9 +151,13 @@ class _Report:
         self._told: list[str] = []
         self._read = 0
         self._tenths = 0
+        #: Lines of which a later one is the same contact.
+        self.repeated = 0
 
     def __enter__(self) -> _Report:
         if self._path is not None:
+            if self._path.exists() and self._path.samefile(self._source.path):
+                raise click.UsageError("--refused: that is the file that is imported; name another one")
             try:
                 self._file = self._path.open("w", newline="", encoding="utf-8")
             except OSError as error:
@@ -155,9 +165,11 @@ class _Report:
             self._write("line", "reason", *self._source.columns.headers)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._file is not None:
             self._file.close()
+        if kind is not None and self._read:
+            click.echo(f"\nstopped: {self._read:,} lines are done; import the file again for the rest", err=True)
 
     def _write(self, *fields: str) -> None:
         if self._file is not None:
@@ -191,6 +203,11 @@ class _Report:
             f"{imported.added:,} added, {imported.changed:,} changed, {imported.unchanged:,} as they were, "
             f"{refused:,} refused"
         )
+        if self.repeated:
+            click.echo(
+                f"  repeated lines: {self.repeated:,} (the same id, or without ids the same name and first number); "
+                "the last of each counts"
+            )
         for told in self._told:
             click.echo(told)
         if refused > len(self._told):

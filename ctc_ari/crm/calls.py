@@ -52,8 +52,12 @@ class StoreWithContacts(StoreAround):
         self._contact = contact
 
     async def add(self, call: Call) -> Contact | None:
-        """The CRM's contact, else ours; a call that was begun from a record belongs to that."""
-        if call.contact is not None or call.transferred_from is not None or call.direction == "internal":
+        """The CRM's contact, else ours; a call that was begun from a record belongs to that.
+
+        Of a record that only the CRM has nothing but its id is known then: the CRM may say more of it by the number.
+        """
+        known = call.contact is not None and bool(call.contact.name)
+        if known or call.transferred_from is not None or call.direction == "internal":
             return await self._store.add(call)
         asked = asyncio.ensure_future(self._contact(call.number))
         try:

@@ -73,7 +73,8 @@ class HttpCrm:
             remembered=None if memory is None else Remembered(memory, "contact", Contact),
         )
         self._writing: set[asyncio.Task[None]] = set()
-        self._told: str | None = None
+        #: What is asked -> what is wrong with it: one of them may work while the other does not.
+        self._told: dict[str, str] = {}
 
     def close(self) -> None:
         """Wait for no answer any more."""
@@ -203,13 +204,14 @@ class HttpCrm:
             document = decode(answer.body)
         except ValueError:
             raise self._unusable(what, "its answer is not JSON") from None
-        self._told = None
+        self._told.pop(what, None)
         return document
 
     def _unusable(self, what: str, why: str) -> CrmUnreachable:
         """Told once until it answers again, without its address: that may hold what nobody should read."""
-        if self._told != why:
-            self._told = why
+        known = why in self._told.values()
+        self._told[what] = why
+        if not known:
             log.warning("the CRM gives no answer that can be used; the last known one counts", asked=what, why=why)
         return CrmUnreachable()
 

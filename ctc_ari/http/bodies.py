@@ -36,4 +36,4 @@ def _say(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
     text = str(error)[:200]
-    return text[0].lower() + text[1:]
+    return text if text.startswith("JSON") else text[0].lower() + text[1:]

@@ -14,7 +14,7 @@ __all__ = ["Imported", "import_contacts"]
 
 
 class Imported(msgspec.Struct, frozen=True):
-    """How many contacts became what."""
+    """How many contacts became what; those with one id are one."""
 
     added: int = 0
     changed: int = 0
@@ -40,7 +40,7 @@ async def import_contacts(connection: Connection, contacts: Sequence[ContactDeta
                 await _write(connection, written)
     added = len(latest) - len(known)
     changed = len(written) - added
-    return Imported(added, changed, len(contacts) - added - changed)
+    return Imported(added, changed, len(latest) - added - changed)
 
 
 def _merge(known: ContactDetails | None, given: ContactDetails, says: frozenset[str]) -> ContactDetails:

@@ -199,7 +199,9 @@ class DeliveryWorker:
         """Those of one call, one after another; the first that fails keeps the others waiting."""
         try:
             for delivery in row.deliveries:
-                if time.monotonic() > row.until:
+                #: Removed or switched off meanwhile, by this row's first delivery perhaps: nothing more is sent to it.
+                known = self._receivers.get(receiver.webhook.id) is receiver
+                if time.monotonic() > row.until or not known:
                     return
                 webhook = receiver.webhook
                 attempt = await self._senders[webhook.kind](webhook, delivery)

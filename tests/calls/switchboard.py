@@ -132,6 +132,7 @@ class Switchboard:
                 return self._serve_bridge(name, what, query, rest.method)
             case "applications":
                 watched = query["eventSource"].removeprefix("channel:")
+                assert watched, "Asterisk would tell of every channel there is"
                 if watched not in self.channels:
                     return 422
                 self.channels[watched].watched = True

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from ctc_ari.calls import desk
 from ctc_ari.calls.commands import PlaceCall
-from ctc_ari.calls.effects import BridgeLegs, CreateBridge, CreateLeg, Request
+from ctc_ari.calls.effects import BridgeLegs, CreateBridge, CreateLeg, Request, Watch
 from ctc_ari.calls.ids import new_call_id
 from ctc_ari.calls.inputs import (
     CompleteTransfer,
@@ -21,10 +21,13 @@ from ctc_ari.calls.inputs import (
     LegReady,
 )
 from ctc_ari.calls.model import Agent, Call, EndReason, LegStage, Phase, bridge_id, channel_id
-from ctc_ari.calls.ports import NOT_SENT, Left, Snapshot
+from ctc_ari.calls.ports import NOT_SENT, Arrived, Left, Snapshot
 from ctc_ari.errors import AgentBusy, AsteriskUnreachable
 from tests.calls.builders import ALICE, BOB, NOW, a_call_in
 from tests.calls.room import CLICK, NUMBER, OTHER, Room, consulting, turns
+
+#: A call that an agent dialled on her own phone.
+SECOND = "1750000000.9"
 
 # coming back
 
@@ -151,6 +154,19 @@ async def test_a_connection_that_is_lost_while_a_transfer_is_completed_ends_noth
         await room.desk.control(call_id, CompleteTransfer())
     await turns()
     assert [call.phase for call in room.desk.live()] == [Phase.TALKING]
+
+
+async def test_nothing_is_watched_that_is_gone(room: Room) -> None:
+    """Asterisk takes the name of no channel for all there are, and forgets the others with the next connection."""
+    call_id = await room.call_in(Phase.TALKING)
+    room.desk.hear(SECOND, Arrived(SECOND, "dialled", "1002", "1001", "Alice", "PJSIP/1001"))
+    await turns()
+    assert (await room.desk.find(call_id)).phase is Phase.CONSULTING
+    room.telephony.requests.clear()
+    room.desk.reconcile(talking_in(call_id))
+    await turns()
+    assert (await room.desk.find(call_id)).phase is Phase.TALKING
+    assert not room.telephony.asked(Watch)
 
 
 # what Asterisk does not say

@@ -144,6 +144,11 @@ def test_the_contact_found_with_the_row_is_the_calls() -> None:
     assert play("0.1 | stored with contact | originate | ringing_agent").contact == Contact("c1", "Carla")
 
 
+def test_more_of_the_record_the_call_was_started_from_comes_with_the_row() -> None:
+    call = play("0.1 | stored with contact | originate | ringing_agent", a_call(contact=Contact("c1", "")))
+    assert call.contact == Contact("c1", "Carla")
+
+
 def test_the_contact_the_call_was_started_from_stays() -> None:
     cleo = Contact("c2", "Cleo")
     assert play("0.1 | stored with contact | originate | ringing_agent", a_call(contact=cleo)).contact == cleo

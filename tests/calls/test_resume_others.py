@@ -180,7 +180,7 @@ def test_resumed(name: str) -> None:
     [
         (LegStage.RINGING, LegStage.DIALING, ["watch customer"], Phase.OFFERED),
         (None, LegStage.DIALING, ["watch customer", "!offer_ended to alice@example.com", "find 1"], Phase.OFFERED),
-        (LegStage.RINGING, None, ["watch customer", "hang up offer:1", "!ended"], Phase.ENDING),
+        (LegStage.RINGING, None, ["hang up offer:1", "!ended"], Phase.ENDING),
     ],
 )
 def test_a_caller_who_was_offered(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import subprocess
+
 import pytest
 
 from ctc_ari.store.contacts import PostgresContacts
@@ -87,6 +91,40 @@ def test_more_refused_lines_than_one_can_read_are_counted_by_reason(ctc: Shell) 
     assert (len(told), told[0]) == (10, "  line 3: phone: The number has too few digits")
     assert counted == "  1,250 times: phone: The number has too few digits"
     assert [line.partition(" ")[0] for line in done.stderr.splitlines()[:-1]] == ["1,000", "2,000", "2,500"]
+
+
+def test_an_import_that_is_interrupted_says_how_to_go_on(ctc: Shell) -> None:
+    count = 40_000
+    lines = [f"{n},Nr {n},020 7{n:07d}" for n in range(count)]
+    (ctc.folder / "people.csv").write_text("\n".join(["id,name,phone", *lines]))
+    command = [*ctc.command, "contact", "import", "people.csv"]
+    with subprocess.Popen(
+        command, cwd=ctc.folder, env=ctc.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as importing:
+        assert importing.stderr is not None
+        importing.stderr.readline()
+        importing.send_signal(signal.SIGINT)
+        _, said = importing.communicate(timeout=60)
+    assert importing.returncode == 130
+    done = re.search(r"stopped: ([0-9,]+) lines are done; import the file again for the rest", said)
+    assert done is not None, said
+    assert 0 < int(done[1].replace(",", "")) < count
+
+
+def test_lines_that_are_one_contact_are_told(ctc: Shell) -> None:
+    """The same customer number on several lines of a list is a customer with one name afterwards."""
+    lines = [f"{n % 1200},Nr {n},020 7946 0001" for n in range(1203)]
+    (ctc.folder / "people.csv").write_text("\n".join(["id,name,phone", *lines, "0,Last,020 7946 0001"]))
+    first, repeated = ctc.ok("contact", "import", "people.csv").splitlines()
+    assert first == "1,200 added, 3 changed, 0 as they were, 0 refused"
+    assert repeated.startswith("  repeated lines: 4 (the same id, or without ids the same name and first number)")
+
+
+def test_the_file_that_is_imported_is_not_overwritten_with_what_was_refused(ctc: Shell) -> None:
+    (ctc.folder / "people.csv").write_text("name,phone\nGrace,12\n")
+    refused = ctc.refused(2, "contact", "import", "people.csv", "--refused", f"../{ctc.folder.name}/people.csv")
+    assert refused.startswith("--refused: that is the file that is imported; name another one")
+    assert (ctc.folder / "people.csv").read_text() == "name,phone\nGrace,12\n"
 
 
 def test_columns_delimiter_and_region_can_be_said(ctc: Shell) -> None:

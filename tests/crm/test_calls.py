@@ -48,6 +48,11 @@ async def test_a_call_that_belongs_to_a_record_already_is_not_looked_up() -> Non
     assert crm.asked == []
 
 
+async def test_a_record_of_which_only_the_id_is_known_is_looked_up_by_the_number() -> None:
+    call = replace(CALL, contact=Contact("crm", ""))
+    assert await StoreWithContacts(FakeStore([]), Crm()).add(call) == THEIRS
+
+
 async def test_a_row_that_cannot_be_waits_for_no_crm() -> None:
     async def never(number: str) -> Contact | None:
         await asyncio.sleep(60)

@@ -222,6 +222,27 @@ async def test_what_is_wrong_is_logged_once_and_without_what_nobody_should_read(
         assert hidden not in lines[0]
 
 
+async def test_a_question_that_fails_each_time_is_logged_once_though_the_other_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[object] = []
+
+    class Log:
+        def warning(self, event: str, **more: object) -> None:
+            asked.append(more["asked"])
+
+    monkeypatch.setattr(module, "log", Log())
+
+    def answer(request: Received) -> web.Response:
+        return web.Response(status=500) if request.path.startswith("/people") else knows(request)
+
+    async with desk(answer, cache_seconds=0) as at:
+        for _ in range(3):
+            await at.crm.agent(ANNA.email)
+            await at.crm.owner(NUMBER)
+    assert asked == ["contact"]
+
+
 # contacts
 
 

@@ -206,6 +206,12 @@ async def test_a_body_that_is_no_contact_is_told_why(client: Client, world: Worl
     assert world.contacts.known == {"grace": GRACE}
 
 
+async def test_a_body_that_is_no_json_is_told_where(client: Client) -> None:
+    headers = {"Content-Type": "application/json"}
+    detail = await refused(client, "POST", CONTACTS, 400, "malformed", data=b'{"name": x}', headers=headers)
+    assert detail.startswith("The body is not a contact: JSON is malformed")
+
+
 async def test_the_number_that_is_wrong_is_named(client: Client) -> None:
     body = {"name": "x", "numbers": ["020 7946 0001", "020 12"]}
     detail = await refused(client, "POST", CONTACTS, 422, "invalid_number", json=body)

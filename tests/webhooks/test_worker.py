@@ -174,6 +174,8 @@ async def test_a_receiver_that_stays_dead_is_switched_off(pool: Pool, database_u
         await post.happen("call.created")
         await asyncio.sleep(0.2)
         assert len(there.requests) == so_far
+        assert set(there.types) == {"call.created"}, "what waited behind it is not tried any more"
+        assert post.told.count(("webhook", "switched_off")) == 1, "and nobody is told of it twice"
         failing.broken = False
         await post.webhooks.change(webhook.id, enabled=True)
         await post.happen("call.created")
@@ -193,6 +195,25 @@ async def test_one_delivery_that_is_never_taken_switches_nothing_off(pool: Pool,
             await asyncio.sleep(0.05)
         await until(lambda: "call.ended" in there.types)
         assert (await post.webhooks.read(webhook.id)).enabled
+
+
+async def test_nothing_more_is_sent_to_a_webhook_that_was_removed_meanwhile(post: Post) -> None:
+    removed, answered = asyncio.Event(), asyncio.Event()
+
+    async def answer(_: Received) -> web.Response:
+        await removed.wait()
+        answered.set()
+        return web.Response()
+
+    async with receiver(answer) as there:
+        webhook = await post.to(there.url)
+        await post.happen(*STORY)
+        await until(lambda: len(there.requests) == 1)
+        await post.webhooks.remove(webhook.id)
+        removed.set()
+        await asyncio.wait_for(answered.wait(), 5)
+        await asyncio.sleep(0.2)
+        assert there.types == ["call.created"]
 
 
 async def test_a_receiver_that_is_gone_is_switched_off_at_once(post: Post) -> None:
