@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import calendar
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -186,13 +186,10 @@ def cdr_of_line(fields: Sequence[str]) -> CdrRow:
 
 def _seconds(text: str) -> float:
     if found := _TIME.fullmatch(text):
-        year, month, day, hour, minute, second = map(int, found.groups())
-        try:
-            seconds = datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
-        except ValueError:
-            seconds = -1.0
-        if 0.0 <= seconds < _END_OF_TIME:
-            return seconds
+        year, month, day, hour, minute, second = moment = tuple(map(int, found.groups()))
+        is_day = year >= 1970 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]
+        if is_day and hour < 24 and minute < 60 and second < 60 and (at := calendar.timegm(moment)) < _END_OF_TIME:
+            return float(at)
     raise ValueError(f"`{text[:30]}` is not a time such as 2026-01-31 23:59:59")
 
 
