@@ -115,7 +115,8 @@ def _count_waiting(call: Call, now: float) -> Call:
     if call.customer_waits:
         return replace(call, waiting_since=now)
     since = now if call.waiting_since is None else call.waiting_since
-    return replace(call, waited=call.waited + now - since, waiting_since=None)
+    #: A clock that is set back takes nothing away.
+    return replace(call, waited=call.waited + max(0.0, now - since), waiting_since=None)
 
 
 def handler_of(call: Call, happened: Input) -> Handler:

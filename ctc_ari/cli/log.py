@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,8 @@ __all__ = ["cdr", "log"]
 
 #: Records in one transaction.
 BATCH = 5000
+#: Lines by which it is told what the file holds.
+FIRST = 100
 #: Kinds of refused lines that are told.
 TOLD = 10
 _AGO = re.compile(r"(\d+)\s*(m|h|d)")
@@ -42,7 +43,8 @@ class _When(click.ParamType[float]):
         """Unix seconds."""
         text = str(value).strip()
         if ago := _AGO.fullmatch(text):
-            return time.time() - int(ago[1]) * _SECONDS[ago[2]]
+            #: Further back than any call is from the beginning.
+            return max(0.0, time.time() - int(ago[1]) * _SECONDS[ago[2]])
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
@@ -141,13 +143,14 @@ def import_(file: Path) -> None:
 
 
 def _records(file: Path) -> Iterator[CelRow | CdrRow | Refused]:
-    from ctc_ari.log.records import records_of
+    from ctc_ari.log.records import fields_of, kind_of, records_of
 
-    with file.open(newline="", encoding="utf-8", errors="replace") as opened:
-        first = next(csv.reader(opened), [])
-        opened.seek(0)
-        kind = "cel" if re.fullmatch(r"[A-Z_]+", first[0] if first else "") else "cdr"
-        yield from records_of(csv.reader(opened), kind)
+    with file.open("rb") as opened:
+        lines = map(fields_of, opened)
+        #: The first one may be half of one; and a pipe is read once.
+        first = list(islice(lines, FIRST))
+        kind = next((kind for fields in first if (kind := kind_of(fields))), "cdr")
+        yield from records_of(chain(first, lines), kind)
 
 
 async def _house(connection: Connection, config: Config) -> House:

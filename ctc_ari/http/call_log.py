@@ -151,7 +151,8 @@ def _one_of(request: web.Request, name: str, known: tuple[str, ...]) -> str | No
 
 def _moment(request: web.Request, name: str) -> float | None:
     """RFC 3339, or a date, which is its first moment in UTC. Unix seconds."""
-    text = read_once(request, name)
+    #: RFC 3339 allows small letters.
+    text = read_once(request, name).upper()
     if not text:
         return None
     try:

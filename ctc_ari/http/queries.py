@@ -39,9 +39,14 @@ def read_text(request: web.Request, name: str) -> str | None:
     if not given:
         return None
     text = decode_number(given[0])
-    if len(given) > 1 or len(text) > LONGEST_TEXT or any("\ud800" <= character <= "\udfff" for character in text):
-        raise BadRequest(f"{name} must be given once, with {LONGEST_TEXT} characters at most, in UTF-8.")
+    if len(given) > 1 or len(text) > LONGEST_TEXT or any(map(_is_unstorable, text)):
+        raise BadRequest(f"{name} must be given once, with {LONGEST_TEXT} characters at most, in UTF-8 without NUL.")
     return text
+
+
+def _is_unstorable(character: str) -> bool:
+    """Whether PostgreSQL cannot hold it."""
+    return character == "\0" or "\ud800" <= character <= "\udfff"
 
 
 def read_once(request: web.Request, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -16,7 +17,9 @@ __all__ = [
     "Refused",
     "cdr_of_line",
     "cel_of_line",
+    "fields_of",
     "is_party",
+    "kind_of",
     "records_of",
 ]
 
@@ -91,6 +94,32 @@ def is_party(channame: str) -> bool:
     return channame.partition("/")[0] not in _HELPERS and not channame.startswith(_OTHER_WORLD)
 
 
+#: What the database holds: seconds until the year 9999, and `integer`.
+_END_OF_TIME, _LARGEST = 253_370_764_800.0, 2**31 - 1
+#: Asterisk's own are 149 at most (`AST_MAX_PUBLIC_UNIQUEID`), and an index holds no text of any length.
+_LONGEST_ID = 500
+
+
+def fields_of(line: bytes) -> list[str]:
+    """The fields of one line; none: it is empty.
+
+    Asterisk writes a record in one line, so that one which a crash cut off takes no other with it.
+    """
+    try:
+        return next(csv.reader([line.decode("utf-8", "replace").rstrip("\r\n")]), [])
+    except csv.Error:
+        #: Longer than any field that Asterisk writes.
+        return [""]
+
+
+def kind_of(fields: Sequence[str]) -> str | None:
+    """`cel` or `cdr`, by a line of the file; None: this one does not tell."""
+    if len(fields) < _PLAIN:
+        return None
+    is_cel = len(fields) == len(CelRow.__struct_fields__) and re.fullmatch(r"[A-Z_]+", fields[0])
+    return "cel" if is_cel else "cdr"
+
+
 def cel_of_line(fields: Sequence[str]) -> CelRow:
     """A line of `cel-custom/Master.csv`. Raises ValueError with what is wrong."""
     if len(fields) != len(CelRow.__struct_fields__):
@@ -98,7 +127,10 @@ def cel_of_line(fields: Sequence[str]) -> CelRow:
     try:
         at = float(fields[1])
     except ValueError:
-        raise ValueError("the second column is not a time in Unix seconds") from None
+        at = -1.0
+    if not 0.0 <= at < _END_OF_TIME:
+        raise ValueError("the second column is not a time in Unix seconds")
+    _check_ids(fields[11], fields[12])
     return CelRow(fields[0], at, *fields[2:])
 
 
@@ -120,9 +152,12 @@ def cdr_of_line(fields: Sequence[str]) -> CdrRow:
         duration, billsec = float(fields[12] or 0), float(fields[13] or 0)
     except ValueError:
         raise ValueError("duration, billsec and sequence must be numbers") from None
+    if not (0.0 <= duration <= _LARGEST and 0.0 <= billsec <= _LARGEST and abs(sequence) <= _LARGEST):
+        raise ValueError(f"duration, billsec and sequence must be numbers up to {_LARGEST}")
     uniqueid = fields[16]
     if not uniqueid:
         raise ValueError("it has no uniqueid")
+    _check_ids(uniqueid, more[1])
     return CdrRow(
         start=_seconds(fields[9]),
         answer=_seconds(fields[10]) if fields[10] else 0.0,
@@ -150,10 +185,17 @@ def cdr_of_line(fields: Sequence[str]) -> CdrRow:
 
 
 def _seconds(text: str) -> float:
-    found = _TIME.fullmatch(text)
-    if found is None:
-        raise ValueError(f"`{text[:30]}` is not a time such as 2026-01-31 23:59:59")
-    return float(calendar.timegm(tuple(map(int, found.groups()))))
+    if found := _TIME.fullmatch(text):
+        year, month, day, hour, minute, second = moment = tuple(map(int, found.groups()))
+        is_day = year >= 1970 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]
+        if is_day and hour < 24 and minute < 60 and second < 60 and (at := calendar.timegm(moment)) < _END_OF_TIME:
+            return float(at)
+    raise ValueError(f"`{text[:30]}` is not a time such as 2026-01-31 23:59:59")
+
+
+def _check_ids(*ids: str) -> None:
+    if any(len(each) > _LONGEST_ID for each in ids):
+        raise ValueError(f"its uniqueid or linkedid has more than {_LONGEST_ID} characters")
 
 
 def records_of(lines: Iterable[Sequence[str]], kind: str, first: int = 1) -> Iterator[CelRow | CdrRow | Refused]:

@@ -56,7 +56,10 @@ class Backlog:
             rest = [entry for number, _, entry in self._unwritten if number > self._spooled]
             if rest:
                 #: The process ends before the database is back.
-                self._spool.append(rest)
+                try:
+                    self._spool.append(rest)
+                except OSError as error:
+                    log.critical("changes lost: no database, and no disk", why=error.strerror, changes=len(rest))
 
     def _forget_written(self) -> None:
         if self._unwritten and self._unwritten[0][0] <= self.written:
@@ -66,8 +69,8 @@ class Backlog:
         self._forget_written()
         try:
             if self._spooled and self.written >= self._spooled:
-                self._spooled = 0
                 await asyncio.to_thread(self._spool.clear)
+                self._spooled = 0
             waiting = [each for each in self._unwritten if each[0] > self._spooled]
             if waiting and waiting[0][1] <= before:
                 await asyncio.to_thread(self._spool.append, [entry for _, _, entry in waiting])

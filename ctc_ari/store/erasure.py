@@ -74,6 +74,8 @@ _UNNAME = """
 _SNAPSHOTS = "select id, snapshot from calls where linkedid = any ($1) and state = 'ended'"
 _BLANK_CALL = "update calls set number = '', contact_id = null, snapshot = $2, updated_at = now() where id = $1"
 _BLANK_CALL_MENTION = "update calls set snapshot = $2, updated_at = now() where id = $1"
+#: What was dialled on a phone has a `linkedid` of its own in Asterisk's records until it becomes part of the call.
+_CHANNELS = "select channel from call_channels where call_id = any ($1)"
 _BLANK_JOURNAL = "update call_journal set data = null where call_id = any ($1) and data is not null"
 #: Messages of these calls, sent or not; one that Asterisk handled alone has none but its row's. Of others' calls those
 #: that name the customer.
@@ -93,6 +95,8 @@ _ALONE = "select from log_due where linkedid = any ($1) order by linkedid for up
 _KEPT = frozenset({"linkedid", "uniqueid", "eventtype", "disposition", "amaflags"})
 #: Whoever it is they name, it is a party of the call, and the log does not need it again.
 _NAMING = frozenset({"cid_name", "clid"})
+#: Beside numbers it tells what each channel was for and how it was heard, which the log is made of again.
+_WITHOUT_NUMBERS = "regexp_replace(userfield, '(^|;)(number|to)=[^;]*(' || $2 || ')[^;]*', '\\1', 'g')"
 
 _decode_recordings = msgspec.json.Decoder(tuple[Recorded, ...])
 _decode, _encode = msgspec.json.decode, msgspec.json.encode
@@ -213,10 +217,11 @@ async def _blank_linked(connection: Connection, linkedids: Sequence[str], traces
         await connection.execute(_BLANK_CALL if own else _BLANK_CALL_MENTION, call["id"], _encode(blanked))
     ids = [call["id"] for call in calls]
     await connection.execute(_BLANK_JOURNAL, ids)
+    channels = [row["channel"] for row in await connection.fetch(_CHANNELS, ids)]
     records = 0
     for table, row in (("cdr", CdrRow), ("cel", CelRow)):
         statement = _blank_records(table, row, naming=own)
-        records += len(await connection.fetch(statement, linkedids, traces.pattern))
+        records += len(await connection.fetch(statement, linkedids, traces.pattern, channels))
     deliveries = await connection.fetch(_REMOVE_DELIVERIES, linkedids, ids, own, traces.pattern)
     return Erased(records=records, deliveries=len(deliveries))
 
@@ -225,5 +230,12 @@ def _blank_records(table: str, row: type[msgspec.Struct], *, naming: bool) -> st
     texts = [each.name for each in msgspec.structs.fields(row) if each.type is str and each.name not in _KEPT]
     always = _NAMING if naming else frozenset()
     tests = {name: f"{name} <> ''" if name in always else f"{name} ~ $2" for name in texts}
-    assignments = ", ".join(f"{name} = case when {test} then '' else {name} end" for name, test in tests.items())
-    return f"update {table} set {assignments} where linkedid = any ($1) and ({' or '.join(tests.values())}) returning 1"  # noqa: S608
+    blank = dict.fromkeys(texts, "''")
+    blank["userfield"] = f"case when {_WITHOUT_NUMBERS} ~ $2 then '' else {_WITHOUT_NUMBERS} end"
+    assignments = ", ".join(
+        f"{name} = case when {test} then {blank[name]} else {name} end" for name, test in tests.items()
+    )
+    return f"""
+        update {table} set {assignments}
+        where (linkedid = any ($1) or uniqueid = any ($3)) and ({" or ".join(tests.values())}) returning 1
+    """  # noqa: S608 -- made of constants

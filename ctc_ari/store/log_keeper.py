@@ -18,6 +18,7 @@ from ctc_ari.log.calls import chains
 from ctc_ari.log.cdr import is_complete
 from ctc_ari.log.keep import LONGEST_CALL, Known, Wait, row_now
 from ctc_ari.log.merge import continued, kept
+from ctc_ari.log.records import is_party
 from ctc_ari.log.row import House
 from ctc_ari.store.log import put_row, read_rows, tell, was_told, write_rows
 from ctc_ari.store.pool import Connection, Pool, acquire, database_errors
@@ -61,6 +62,10 @@ _PERIOD = """
     union select linkedid from cdr where start >= $1 and start < $2
     order by linkedid
 """
+
+#: All calls of years.
+LONGEST_LISTING = 600.0
+_PATIENTLY = f"set local statement_timeout = '{LONGEST_LISTING:.0f}s'"
 
 _decode_call = msgspec.json.Decoder(Call)
 
@@ -200,18 +205,26 @@ async def rebuild(connection: Connection, house: House, since: float, until: flo
     """
     found = Rebuilt()
     with database_errors():
-        linkedids = [row["linkedid"] for row in await connection.fetch(_PERIOD, since, until)]
-    for linkedid in linkedids:
-        async with connection.transaction():
-            await _rebuild_one(connection, linkedid, house, found)
+        async with connection.transaction(readonly=True):
+            await connection.execute(_PATIENTLY)
+            rows = await connection.fetch(_PERIOD, since, until, timeout=LONGEST_LISTING)
+    for (linkedid,) in rows:
+        while True:
+            try:
+                async with connection.transaction():
+                    await _rebuild_one(connection, linkedid, house, found)
+                break
+            except asyncpg.TransactionRollbackError:
+                #: The service was about to write of the same contact, in another order.
+                continue
     return found
 
 
 def _goes_on(known: Known) -> bool:
     """A call past the service whose end Asterisk has not told; after a crash it never will."""
-    if known.chain or known.elsewhere or not known.cel or is_complete(known.cel):
+    if known.chain or known.elsewhere or is_complete(known.cel):
         return False
-    return time.time() - known.cel[-1].eventtime < LONGEST_CALL
+    return any(is_party(row.channame) for row in known.cel) and time.time() - known.cel[-1].eventtime < LONGEST_CALL
 
 
 async def _rebuild_one(connection: Connection, linkedid: str, house: House, found: Rebuilt) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import csv
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
+import asyncpg
 import msgspec
 import structlog
 
 from ctc_ari.errors import DatabaseUnreachable
-from ctc_ari.log.records import CDR_FILE, CEL_FILE, CdrRow, CelRow, Refused, records_of
+from ctc_ari.log.records import CDR_FILE, CEL_FILE, CdrRow, CelRow, Refused, fields_of, records_of
 from ctc_ari.store.pool import Pool, acquire
 from ctc_ari.store.records import add_cdr, add_cel
 
@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 0.5
 #: Asterisk writes the file first and the database a moment later; what is there already is not written twice anyhow.
+#: A record from further ahead is of a clock that was wrong, and keeps nothing behind it waiting.
 SETTLED_SECONDS = 1.5
 #: Bytes read at a time.
 CHUNK = 1 << 20
@@ -74,10 +75,16 @@ class RecordFiles:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             for kind, name in (("cel", CEL_FILE), ("cdr", CDR_FILE)):
-                with contextlib.suppress(DatabaseUnreachable):
+                try:
                     settled = await self._follow(kind, self._folder / name)
-                    if kind == "cel":
-                        self.read_to = settled
+                except DatabaseUnreachable:
+                    continue
+                except asyncpg.PostgresError as error:
+                    #: Somebody else wrote the same at the same moment, or what only the server's log can tell.
+                    log.warning("records not taken from the file", kind=kind, why=type(error).__name__)
+                    continue
+                if kind == "cel":
+                    self.read_to = settled
 
     async def _follow(self, kind: str, path: Path) -> float:
         """Until when all is in the database."""
@@ -87,8 +94,10 @@ class RecordFiles:
             settled = time.time() - SETTLED_SECONDS
             records: list[CelRow | CdrRow | Refused] = []
             length = 0
-            for line, record in zip(lines, records_of(_fields(lines), kind), strict=True):
-                if not isinstance(record, Refused) and _time_of(record) > settled:
+            #: An empty line is refused like any other that is no record.
+            fields = (fields_of(line) or [""] for line in lines)
+            for line, record in zip(lines, records_of(fields, kind), strict=True):
+                if not isinstance(record, Refused) and settled < _time_of(record) <= settled + RECENT_SECONDS:
                     break
                 length += len(line)
                 records.append(record)
@@ -110,7 +119,7 @@ class RecordFiles:
             added += await add_cdr(connection, [record for record in records if isinstance(record, CdrRow)])
         if added:
             log.info("records taken from the file", kind=kind, added=added, of=len(records))
-        if added and cel and time.time() - cel[-1].eventtime < RECENT_SECONDS:
+        if added and cel and abs(time.time() - cel[-1].eventtime) < RECENT_SECONDS:
             self._missing()
 
     def _missing(self) -> None:
@@ -149,12 +158,6 @@ def _next(path: Path, place: _Place) -> list[bytes]:
     except OSError:
         return []
     return text[: text.rfind(b"\n") + 1].splitlines(keepends=True)
-
-
-def _fields(lines: list[bytes]) -> Iterator[list[str]]:
-    """Asterisk writes a record in one line; an empty one is refused like any other that is none."""
-    for line in lines:
-        yield next(csv.reader([line.decode("utf-8", "replace")]), []) or [""]
 
 
 def _time_of(record: CelRow | CdrRow) -> float:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import asyncpg
 import msgspec
 
+from ctc_ari.errors import DatabaseUnreachable
 from ctc_ari.log.row import Recorded
 from ctc_ari.retention import Expired
 from ctc_ari.store.pool import Connection, Pool, acquire
@@ -93,6 +95,13 @@ class PostgresRetention:
 
     async def remove(self, before: float, limit: int) -> int:
         """How many calls went; 0 as well while another instance is at it. Raises DatabaseUnreachable."""
+        try:
+            return await self._remove(before, limit)
+        except asyncpg.TransactionRollbackError as error:
+            #: Somebody was about to write of one of them; another time.
+            raise DatabaseUnreachable from error
+
+    async def _remove(self, before: float, limit: int) -> int:
         async with acquire(self._pool) as connection, connection.transaction():
             if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", ADVISORY_LOCK):
                 return 0

@@ -63,6 +63,7 @@ class Spool:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._file = _take(folder, name)
+            _drop_half_line(self._file)
             _sync_folder(folder)
         except OSError as error:
             raise SetupError(f"database.data_dir: {error.filename or folder}: {error.strerror}") from None
@@ -75,11 +76,19 @@ class Spool:
         return 0
 
     def append(self, entries: Iterable[Spooled]) -> None:
-        """On the disk when this returns. Raises OSError."""
-        self._file.seek(0, os.SEEK_END)
-        self._file.write(b"".join(_encode(entry) + b"\n" for entry in entries))
-        self._file.flush()
-        os.fdatasync(self._file.fileno())
+        """On the disk when this returns. Raises OSError; nothing of it is there then."""
+        descriptor = self._file.fileno()
+        end = os.fstat(descriptor).st_size
+        text = memoryview(b"".join(_encode(entry) + b"\n" for entry in entries))
+        try:
+            while text:
+                text = text[os.write(descriptor, text) :]
+            os.fdatasync(descriptor)
+        except OSError:
+            with contextlib.suppress(OSError):
+                #: Half a line would spoil the one that is written behind it when the disk has room again.
+                os.ftruncate(descriptor, end)
+            raise
 
     def read(self) -> list[Spooled]:
         """What an earlier process left, in order. A line that a power cut left half written was never counted."""
@@ -88,8 +97,7 @@ class Spool:
 
     def clear(self) -> None:
         """All of it is in the database. Raises OSError."""
-        self._file.seek(0)
-        self._file.truncate()
+        os.ftruncate(self._file.fileno(), 0)
         os.fdatasync(self._file.fileno())
 
     def close(self) -> None:
@@ -118,6 +126,15 @@ def _take(folder: Path, name: str) -> IO[bytes]:
         else:
             return file
     raise SetupError(f"database.data_dir: {folder}: {_MOST} services use it; give each one of its own")
+
+
+def _drop_half_line(file: IO[bytes]) -> None:
+    """What a power cut left of the last line: it was never counted, and would spoil the one written behind it."""
+    text = file.read()
+    whole = text.rfind(b"\n") + 1
+    if whole < len(text):
+        log.warning("half a spooled line dropped", bytes=len(text) - whole)
+        os.ftruncate(file.fileno(), whole)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -60,6 +60,15 @@ def test_a_held_customer_hears_music_and_is_not_heard() -> None:
     assert effects == (Mute("customer", False), Music("customer", False), Announce("call.resumed"))
 
 
+def test_a_clock_that_is_set_back_during_a_hold_takes_no_time_away() -> None:
+    call, _ = step(talking(waited=3.0), SetHeld(True), NOW)
+    call, _ = step(call, SetHeld(False), NOW - 3600)
+    assert call.waited == 3.0
+    call, _ = step(call, SetHeld(True), NOW - 3600)
+    call, _ = step(call, SetHeld(False), NOW - 3590)
+    assert call.waited == 13.0
+
+
 def test_mute_and_hold_do_not_touch_each_other() -> None:
     call, _ = step(talking(), SetMuted(True), NOW)
     call, _ = step(call, SetHeld(True), NOW)

@@ -30,6 +30,15 @@ def test_records_of_another_asterisk_are_imported_once_and_their_calls_logged(ct
     assert ctc.ok("log", "rebuild", "--since", "12h").startswith("call log: 0 added")
 
 
+def test_what_was_cut_off_takes_no_other_record_with_it(ctc: Shell) -> None:
+    first, second, _ = CDR_LINES.splitlines(keepends=True)
+    (ctc.folder / "Master.csv").write_text(
+        '"HANGUP' + first[20:] + first[:150] + "\n" + second.replace('"","1003"', '"SALES","1003"') + first[:-20]
+    )
+    assert ctc.ok("cdr", "import", "Master.csv").splitlines()[0] == "4 lines: 1 records added, 0 known, 3 refused"
+
+
 def test_a_rebuild_says_which_times_it_understands(ctc: Shell) -> None:
     assert "2026-01-31" in ctc.refused(2, "log", "rebuild", "--since", "yesterday")
     assert "--since" in ctc.refused(2, "log", "rebuild")
+    assert ctc.ok("log", "rebuild", "--since", "99999999999d").startswith("call log: 0 added")

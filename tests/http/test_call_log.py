@@ -84,6 +84,7 @@ async def test_the_newest_call_comes_first_and_is_shown_whole(client: Client) ->
             "from=2026-03-01T10:00:00%2B01:00&until=2026-03-01T10:00:00.5Z",
             LogFilter(since=1772355600.0, until=1772359200.5),
         ),
+        ("from=2026-03-01t09:00:00z", LogFilter(since=1772355600.0)),
         ("until=2026-03-01T10:00:00+01:00", LogFilter(until=1772355600.0)),
         ("from=2026-03-01T09:00:00", LogFilter(since=1772355600.0)),
         ("agent=Anna@Example.com", LogFilter(agent=ANNA.email)),
@@ -141,6 +142,7 @@ async def test_pages_follow_each_other(client: Client) -> None:
         f"contact={'x' * 129}",
         f"q={'x' * 129}",
         "q=%FF",
+        "q=a%00b",
     ],
 )
 async def test_a_query_that_cannot_be_read_is_told(client: Client, world: World, query: str) -> None:

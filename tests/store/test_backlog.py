@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from ctc_ari.calls.model import Phase
 from ctc_ari.calls.ports import Happening
+from ctc_ari.store.backlog import Backlog
 from ctc_ari.store.calls import PostgresCallStore
 from ctc_ari.store.pool import open_pool
-from ctc_ari.store.spool import Spool
+from ctc_ari.store.spool import Spool, Spooled
 from tests.calls.builders import NOW, a_call_in
 from tests.store import databases
 from tests.store.contacts import put_contact
@@ -83,3 +86,39 @@ async def test_a_database_that_is_there_leaves_nothing_on_the_disk(tmp_path: Pat
         await asyncio.wait([task])
         spool.close()
         await pool.close()
+
+
+class FullDisk(Spool):
+    """Takes nothing, or forgets nothing, as long as it is told so."""
+
+    appends = clears = True
+
+    def append(self, entries: Iterable[Spooled]) -> None:
+        if not self.appends:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().append(entries)
+
+    def clear(self) -> None:
+        if not self.clears:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().clear()
+
+
+async def test_a_full_disk_does_not_stop_the_service_and_is_emptied_later(tmp_path: Path) -> None:
+    spool = FullDisk(tmp_path, "calls")
+    backlog = Backlog(spool)
+    task = asyncio.create_task(backlog.keep(lambda: False))
+    backlog.add(talking(), [])
+    await until_waiting(tmp_path, 1)
+    spool.clears = False
+    backlog.written = backlog.made
+    await asyncio.sleep(0.2)
+    assert waiting(tmp_path) == 1
+    spool.clears = True
+    await until_waiting(tmp_path, 0)
+    spool.appends = False
+    backlog.add(talking(), [])
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled(), "the end is told in the log, and is no mistake of ours"
+    spool.close()

@@ -106,22 +106,24 @@ async def test_a_database_that_takes_no_writes_is_named(store: PostgresCallStore
 async def test_a_connection_that_is_lost_while_it_is_made_ready_is_made_again(
     pool: Pool, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried: list[str] = []
+    lost: list[object] = []
+    enough = asyncio.Event()
 
     class Lost:
         async def execute(self, *_: object) -> None:
             raise asyncpg.InternalClientError("got result for unknown protocol state")
 
         def terminate(self) -> None:
-            tried.append("lost")
+            lost.append(self)
+            if len(lost) == 2:
+                enough.set()
 
     async def connect(url: str) -> object:
-        return Lost() if len(tried) < 2 else await pools.connect(url)
+        return Lost() if len(lost) < 2 else await pools.connect(url)
 
     monkeypatch.setattr(calls, "connect", connect)
     async with keeping(pool, database_url) as store:
-        while len(tried) < 2:
-            await asyncio.sleep(0.02)
+        await enough.wait()
         await until_writable(store, True)
         assert await store.add(new("alice")) is None
 

@@ -238,6 +238,28 @@ async def test_an_erased_call_can_still_be_read(pool: Pool, erasures: PostgresEr
     assert (call.number, call.transfers[0].target.to) == (OTHERS, "")
 
 
+async def test_what_asterisk_recorded_of_the_call_itself_stays(pool: Pool, erasures: PostgresErasure) -> None:
+    await happen(pool, a_call("c1", HERS))
+    heard = "ssrc=1;lp=0;rxcount=50"
+    mark = f"part=agent;number={HERS};{heard}"
+    target = f"part=target;id=t1;mode=blind;to={HERS}"
+    async with pool.acquire() as connection:
+        await connection.execute("insert into call_channels values ('1.7', 'c1')")
+        await add_cel(
+            connection,
+            [
+                CelRow("HANGUP", LONG_AGO + 2, userfield=mark, uniqueid="c1", linkedid="c1"),
+                CelRow("HANGUP", LONG_AGO + 2, userfield=target, uniqueid="c1.x001", linkedid="c1"),
+                CelRow("HANGUP", LONG_AGO + 2, userfield=f"called {HERS}", uniqueid="c1.x002", linkedid="c1"),
+                CelRow("CHAN_START", LONG_AGO + 1, exten=HERS[1:], uniqueid="1.7", linkedid="1.7"),
+            ],
+        )
+    await erasures.erase_number(HERS)
+    kept = await pool.fetch("select userfield from cel where eventtype = 'HANGUP' order by uniqueid")
+    assert [row["userfield"] for row in kept] == [f"part=agent;;{heard}", "part=target;id=t1;mode=blind;", ""]
+    assert await named(pool) == [], "not even where her number was dialled on a phone"
+
+
 async def test_a_number_without_a_contact_is_erased(pool: Pool, erasures: PostgresErasure) -> None:
     await happen(pool, a_call("c1", HERS))
     assert (await erasures.erase_number(HERS)).calls == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import asyncpg
@@ -11,9 +12,11 @@ from msgspec.structs import replace
 
 from ctc_ari.calls.model import Contact, EndReason, Phase
 from ctc_ari.calls.ports import Logged
+from ctc_ari.log.records import CelRow
 from ctc_ari.log.row import LogRow
+from ctc_ari.store import log_keeper
 from ctc_ari.store.calls import PostgresCallStore
-from ctc_ari.store.log import read_rows, tell, was_told
+from ctc_ari.store.log import put_row, read_rows, tell, was_told
 from ctc_ari.store.log_keeper import LogKeeper, Rebuilt, rebuild
 from ctc_ari.store.pool import Connection, Pool
 from ctc_ari.store.records import add_cdr, add_cel, read_cdr, read_cel
@@ -259,12 +262,50 @@ async def test_a_conversation_that_is_rebuilt_was_one_with_the_contact(pool: Poo
     assert spoken == pytest.approx(row.ended_at, abs=0.001)
 
 
+async def test_a_rebuild_that_meets_the_services_own_writing_goes_on(
+    pool: Pool, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await saved(pool, database_url, **SEEN)
+    await pool.execute("update call_log set talk_seconds = 9000")
+    refused: list[LogRow] = []
+
+    async def refuse_once(connection: Connection, row: LogRow) -> None:
+        if not refused:
+            refused.append(row)
+            raise asyncpg.DeadlockDetectedError("the other one has the contact")
+        await put_row(connection, row)
+
+    monkeypatch.setattr(log_keeper, "put_row", refuse_once)
+    assert await rebuilt(pool) == Rebuilt(corrected=1)
+    assert len(refused) == 1
+
+
+async def test_a_rebuild_of_years_is_waited_for(pool: Pool, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    await saved(pool, database_url, **SEEN)
+    slow = "select linkedid from call_log, pg_sleep(0.4) where started_at >= to_timestamp($1) and $2 > 0.0::float8"
+    monkeypatch.setattr(log_keeper, "_PERIOD", slow)
+    async with pool.acquire() as connection:
+        await connection.execute("set statement_timeout = '300ms'")
+        assert await rebuild(connection, HOUSE, NOW - 10, NOW + 100) == Rebuilt(unchanged=1)
+
+
 async def test_a_row_of_which_no_source_is_left_stays(pool: Pool, database_url: str) -> None:
     await saved(pool, database_url, **SEEN)
     await happened(pool, DONE, CALL_ID)
     await pool.execute("delete from calls")
     await pool.execute("update call_log set talk_seconds = 4.5")
     assert await rebuilt(pool) == Rebuilt(unchanged=1)
+
+
+async def test_a_channel_of_asterisks_own_is_no_call_that_goes_on(pool: Pool) -> None:
+    now = time.time()
+    started = [
+        CelRow("CHAN_START", now, channame=f"{name}-1", uniqueid=name, linkedid=name)
+        for name in ("Snoop/x", "PJSIP/1001")
+    ]
+    async with pool.acquire() as connection:
+        await add_cel(connection, started)
+        assert await rebuild(connection, HOUSE, now - 10, now + 10) == Rebuilt(open=1)
 
 
 async def test_records_are_written_once_and_read_by_call(pool: Pool) -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import csv
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import msgspec
 import pytest
 
 from ctc_ari.log.records import CDR_FILE, CEL_FILE, CelRow
 from ctc_ari.store import record_files
-from ctc_ari.store.pool import Pool
+from ctc_ari.store.pool import Connection, Pool
 from ctc_ari.store.record_files import RecordFiles
 from ctc_ari.store.records import add_cel
 from tests.cli.test_log import CDR_LINES
@@ -132,3 +133,32 @@ async def test_a_file_of_somebody_elses_asterisk_is_never_removed(
         write(folder, event(2))
         await until(pool, "cel", 2)
     assert (folder / CEL_FILE).exists()
+
+
+async def test_no_line_keeps_those_behind_it_out_of_the_database(pool: Pool, folder: Path) -> None:
+    whole = CDR_LINES.splitlines(keepends=True)[0]
+    garbage = (whole.replace(",1\n", ",99999999999\n"), '"' + "a" * 200_000 + "\n", whole[:150] + "\n")
+    (folder / CDR_FILE).write_text("".join(garbage) + whole)
+    #: Its clock was a day ahead.
+    write(folder, event(1), event(2, ago=-86_400.0), event(3))
+    async with following(pool, folder):
+        await until(pool, "cdr", 1)
+        await until(pool, "cel", 3)
+
+
+async def test_what_the_database_refuses_is_tried_again(
+    pool: Pool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[int] = []
+
+    async def refuse_once(connection: Connection, rows: Sequence[CelRow]) -> int:
+        if not refused:
+            refused.append(len(rows))
+            raise asyncpg.DeadlockDetectedError("somebody writes the same")
+        return await add_cel(connection, rows)
+
+    monkeypatch.setattr(record_files, "add_cel", refuse_once)
+    write(folder, event(1))
+    async with following(pool, folder):
+        await until(pool, "cel", 1)
+    assert refused == [1]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
+import asyncpg
 import msgspec
+import pytest
 
 from ctc_ari.calls.model import Call, Phase
+from ctc_ari.errors import DatabaseUnreachable
 from ctc_ari.retention import Expired, RetentionStore
-from ctc_ari.store.pool import Pool
+from ctc_ari.store import retention
+from ctc_ari.store.pool import Connection, Pool
 from ctc_ari.store.retention import ADVISORY_LOCK, PostgresRetention
 from tests.store.test_erasure import HERS, LONG_AGO, OTHERS, a_call, everything, happen
 
@@ -54,6 +59,22 @@ async def test_what_never_became_a_row_of_the_log_goes_too(pool: Pool) -> None:
     assert [row["id"] for row in await pool.fetch("select id from calls")] == ["c3"]
     assert await pool.fetchval("select array_agg(distinct linkedid) from cel") == ["c3"]
     assert await store.remove(BEFORE, 10) == 0
+
+
+async def test_whoever_writes_of_an_old_call_at_that_moment_is_let_go_first(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(_: Connection, linkedids: Sequence[str]) -> None:
+        raise asyncpg.DeadlockDetectedError(f"{len(linkedids)} of them are somebody's")
+
+    await two(pool)
+    before = await counts(pool)
+    with monkeypatch.context() as patch:
+        patch.setattr(retention, "_remove_linked", refuse)
+        with pytest.raises(DatabaseUnreachable):
+            await PostgresRetention(pool).remove(BEFORE, 10)
+    assert await counts(pool) == before
+    assert await PostgresRetention(pool).remove(BEFORE, 10) == 1
 
 
 async def test_a_call_with_recordings_waits_for_their_end(pool: Pool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -60,6 +61,34 @@ def test_a_line_half_written_in_a_power_cut_is_left_out(spool: Opens, tmp_path: 
         torn.write(b'{"call":{"id":"ctc-')
     assert len(opened.read()) == 1
     assert stat.S_IMODE(file.stat().st_mode) == 0o600, "customers' numbers are in it"
+
+
+def test_what_is_written_behind_a_line_half_written_in_a_power_cut_is_kept(spool: Opens, tmp_path: Path) -> None:
+    first = spool()
+    first.append([entry(talking(), "call.created")])
+    first.close()
+    (file,) = (tmp_path / "spool").iterdir()
+    with file.open("ab") as torn:
+        torn.write(b'{"call":{"id":"ctc-')
+    again = spool()
+    again.append([entry(over(talking()), "call.ended", first=2)])
+    assert [each.happenings[0][2] for each in again.read()] == ["call.created", "call.ended"]
+
+
+def test_what_a_full_disk_did_not_take_is_not_half_there(spool: Opens) -> None:
+    opened, written = spool(), entry(talking(), "call.created")
+    opened.append([written])
+    size = opened.size
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + size // 2, usual[1]))
+    try:
+        with pytest.raises(OSError, match="large"):
+            opened.append([written] * 3)
+        assert opened.size == size
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    opened.append([written])
+    assert opened.read() == [written] * 2
 
 
 def test_each_living_process_has_a_file_of_its_own(spool: Opens) -> None:
