@@ -84,6 +84,12 @@ _CANDIDATES = f"""
     ) as found
 """  # noqa: S608 -- made of constants
 
+#: What was asked during the call is a day old at most (`crm_answers.py`); older ones may be another CRM's.
+_CRM_CONTACTS = """
+    select key as number, answer ->> 'id' as id, coalesce(answer ->> 'name', '') as name from crm_answers
+    where kind = 'contact' and key = any($1) and answer ->> 'id' is not null and answered_at > now() - interval '1 day'
+"""
+
 #: A row as the JSON of a `LogRow`, in whatever selects from `call_log`.
 ROW_DOCUMENT = """
     json_build_object(
@@ -177,14 +183,17 @@ async def read_rows(connection: Connection, linkedids: Sequence[str]) -> list[Lo
 async def with_contact(connection: Connection, rows: Sequence[LogRow]) -> list[LogRow]:
     """A call placed from a record is that record's, any other that of the most recently spoken to with its number.
 
-    If several share the number, all are named. Nobody is invented for an unknown number. Raises DatabaseUnreachable.
+    If several share the number, all are named. A CRM that answered too late for the ring is not too late for the log.
+    Nobody is invented for an unknown number. Raises DatabaseUnreachable.
     """
     numbers = {row.number for row in rows if row.contact_by != "record" and row.number.startswith("+")}
-    with database_errors():
-        found = await connection.fetch(_CANDIDATES, list(numbers)) if numbers else []
     sharing: dict[str, list[Contact]] = {}
-    for each in found:
-        sharing.setdefault(each["number"], []).append(Contact(each["id"], each["name"]))
+    for query in (_CANDIDATES, _CRM_CONTACTS):
+        unknown = numbers - sharing.keys()
+        with database_errors():
+            found = await connection.fetch(query, list(unknown)) if unknown else []
+        for each in found:
+            sharing.setdefault(each["number"], []).append(Contact(each["id"], each["name"]))
     return [row if row.contact_by == "record" else _owned(row, sharing.get(row.number, [])) for row in rows]
 
 

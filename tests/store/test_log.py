@@ -16,6 +16,7 @@ from ctc_ari.calls.ports import Happening
 from ctc_ari.contacts import ContactDetails, ContactNumber
 from ctc_ari.log.row import LogRow
 from ctc_ari.store.contacts import PostgresContacts
+from ctc_ari.store.crm_answers import PostgresCrmAnswers
 from ctc_ari.store.log import read_rows, with_contact
 from ctc_ari.store.pool import Pool
 from tests.calls.builders import NOW, a_call_in
@@ -139,3 +140,33 @@ async def test_a_number_that_nobody_has_is_nobodys(pool: Pool, database_url: str
     (row,) = await rows(pool)
     async with pool.acquire() as connection:
         assert await with_contact(connection, [row]) == [row]
+
+
+async def test_a_crm_that_answered_too_late_for_the_ring_is_not_too_late_for_the_log(
+    pool: Pool, database_url: str
+) -> None:
+    memory = PostgresCrmAnswers(pool)
+    await memory.keep("contact", NUMBER, b'{"id": "4711", "name": "Grace Hopper"}')
+    await memory.keep("contact", "+442079460099", b"null")
+    await memory.keep("contact", "+442079460098", b'{"id": "4712", "name": "Another CRM\'s"}')
+    await pool.execute("update crm_answers set answered_at = now() - interval '25 hours' where key = '+442079460098'")
+    async with keeping(pool, database_url) as store:
+        for number in (NUMBER, "+442079460099", "+442079460098"):
+            store.save(over(talking(number=number)), [], urgent=True)
+        await store.flush(2)
+    found = {row.number: (row.contact, row.contact_by) for row in await rows(pool)}
+    assert found == {
+        NUMBER: (Contact("4711", "Grace Hopper"), "number"),
+        "+442079460099": (None, None),
+        "+442079460098": (None, None),
+    }
+
+
+async def test_who_is_in_our_own_contacts_too_is_that_one(pool: Pool, database_url: str) -> None:
+    ann = await contact(pool, "Ann")
+    await PostgresCrmAnswers(pool).keep("contact", NUMBER, b'{"id": "4711", "name": "Grace Hopper"}')
+    async with keeping(pool, database_url) as store:
+        store.save(over(talking()), [], urgent=True)
+        await store.flush(2)
+    (row,) = await rows(pool)
+    assert (row.contact, row.candidates) == (ann, ())
