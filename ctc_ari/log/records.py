@@ -152,7 +152,8 @@ def cdr_of_line(fields: Sequence[str]) -> CdrRow:
         duration, billsec = float(fields[12] or 0), float(fields[13] or 0)
     except ValueError:
         raise ValueError("duration, billsec and sequence must be numbers") from None
-    if not (0.0 <= duration <= _LARGEST and 0.0 <= billsec <= _LARGEST and abs(sequence) <= _LARGEST):
+    #: Asterisk writes -1 for a channel that ended as it was answered.
+    if not all(abs(number) <= _LARGEST for number in (duration, billsec, sequence)):
         raise ValueError(f"duration, billsec and sequence must be numbers up to {_LARGEST}")
     uniqueid = fields[16]
     if not uniqueid:

@@ -33,6 +33,10 @@ def test_a_line_of_cdr_with_all_columns() -> None:
     assert (row.uniqueid, row.linkedid, row.sequence, row.duration) == ("u", "l", 7, 5.0)
 
 
+def test_a_channel_that_ended_as_it_was_answered_was_billed_for_less_than_nothing() -> None:
+    assert cdr_of_line([*CDR[:13], "-1", *CDR[14:], *MORE]).billsec == -1.0
+
+
 def test_without_the_newer_columns_a_record_stands_for_itself() -> None:
     row = cdr_of_line([*CDR[:10], "", *CDR[11:], "u", ""])
     assert (row.linkedid, row.answer) == ("u", 0.0)
