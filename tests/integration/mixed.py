@@ -146,8 +146,8 @@ class Run:
     async def _answered(self, path: str) -> None:
         """The two talk, or will not."""
         for _ in range(20):
-            _, body = await self.wish("GET", path)
-            if body and (body["state"] == "talking" or body["end_reason"]):
+            status, body = await self.wish("GET", path)
+            if status == 200 and (body["state"] == "talking" or body["end_reason"]):
                 return
             await asyncio.sleep(0.15)
 
